@@ -1,0 +1,124 @@
+//! Identifiers: one type for each kind of thing, each a version 7 UUID, so that they sort by creation.
+
+use crate::Timestamp;
+
+/// Declares an id type over a version 7 UUID.
+macro_rules! id {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
+        #[serde(transparent)]
+        pub struct $name(uuid::Uuid);
+
+        impl $name {
+            /// A fresh id made at `now`; its other bits are random.
+            #[must_use]
+            pub fn generate(now: Timestamp) -> Self {
+                Self(fresh(now))
+            }
+
+            /// An id read from elsewhere.
+            #[must_use]
+            pub const fn from_uuid(uuid: uuid::Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// An id read from its 16 octets.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(uuid::Uuid::from_bytes(bytes))
+            }
+
+            /// The UUID itself.
+            #[must_use]
+            pub const fn as_uuid(self) -> uuid::Uuid {
+                self.0
+            }
+
+            /// The 16 octets.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                text.parse().map(Self).map_err(|_| ParseIdError)
+            }
+        }
+    )*};
+}
+
+id! {
+    /// An internet service provider on this platform.
+    TenantId;
+    /// A router that asks RADIUS (a NAS).
+    RouterId;
+    /// A service profile that subscribers buy.
+    PlanId;
+    /// A person or company that pays; may hold several subscribers.
+    CustomerId;
+    /// One service with its own login on the network.
+    SubscriberId;
+    /// One time that a subscriber was online.
+    SessionId;
+    /// A person who signs in to the panel.
+    UserId;
+    /// A signed-in browser.
+    LoginSessionId;
+    /// A program's bearer token.
+    ApiTokenId;
+    /// One database; journals and snapshots name the database that they belong to.
+    DatabaseId;
+    /// One journal folder.
+    JournalId;
+}
+
+impl TenantId {
+    /// The platform itself: the stream of what belongs to no tenant.
+    pub const PLATFORM: Self = Self(uuid::Uuid::nil());
+}
+
+/// The text is not a UUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an id: a UUID such as 0192d3b0-0000-7000-8000-000000000000 is needed")]
+pub struct ParseIdError;
+
+fn fresh(now: Timestamp) -> uuid::Uuid {
+    let mut random = [0; 10];
+    // Without randomness no secret could be made either: the daemon refuses to start long before this.
+    getrandom::fill(&mut random).expect("the operating system gives randomness");
+    let millis = u64::try_from(now.as_millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_creation_and_differ() {
+        let first = TenantId::generate(Timestamp::from_millis(1_000));
+        let second = TenantId::generate(Timestamp::from_millis(1_001));
+        assert!(first < second);
+        assert_ne!(second, TenantId::generate(Timestamp::from_millis(1_001)));
+        assert_eq!(first.to_string().parse(), Ok(first));
+        assert_eq!("router-1".parse::<RouterId>(), Err(ParseIdError));
+    }
+}

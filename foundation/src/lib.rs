@@ -1,0 +1,1 @@
+//! What every domain stands on: database, audit trail, events, jobs.
