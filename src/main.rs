@@ -1,0 +1,3 @@
+//! The command `rrnetd`.
+
+fn main() {}
