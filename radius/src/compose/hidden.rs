@@ -1,0 +1,46 @@
+//! Attributes whose values are hidden with the secret and the request's authenticator.
+
+use super::{ComposeError, Composer};
+use crate::attribute::{AttributeType, Tag};
+use crate::hide::{self, Salt};
+use crate::secret::SharedSecret;
+use crate::vendor::VendorType;
+
+impl Composer<'_> {
+    /// Adds a User-Password of up to 128 octets (RFC 2865 §5.2).
+    pub fn user_password(
+        &mut self,
+        password: &[u8],
+        secret: &SharedSecret,
+    ) -> Result<&mut Self, ComposeError> {
+        let hidden = hide::hide_password(password, &self.hiding_authenticator(), secret)
+            .map_err(ComposeError::Hide)?;
+        self.octets(AttributeType::USER_PASSWORD, hidden.expose())
+    }
+
+    /// Adds a Tunnel-Password of up to 239 octets (RFC 2868 §3.5).
+    pub fn tunnel_password(
+        &mut self,
+        tag: Tag,
+        password: &[u8],
+        salt: Salt,
+        secret: &SharedSecret,
+    ) -> Result<&mut Self, ComposeError> {
+        let hidden = hide::hide_salted(password, salt, &self.hiding_authenticator(), secret)
+            .map_err(ComposeError::Hide)?;
+        self.pieces(AttributeType::TUNNEL_PASSWORD, &[&[tag.octet()], hidden.expose()])
+    }
+
+    /// Adds a vendor's value hidden under a salt, as MS-MPPE-Send-Key is (RFC 2548 §2.4.2).
+    pub fn vendor_salted(
+        &mut self,
+        kind: VendorType,
+        plain: &[u8],
+        salt: Salt,
+        secret: &SharedSecret,
+    ) -> Result<&mut Self, ComposeError> {
+        let hidden = hide::hide_salted(plain, salt, &self.hiding_authenticator(), secret)
+            .map_err(ComposeError::Hide)?;
+        self.vendor(kind, hidden.expose())
+    }
+}
