@@ -6,6 +6,7 @@
 //! * A datagram becomes an [`index::Index`] (a checked, borrowed [`packet::Packet`] that knows where its important
 //!   attributes stand), or is discarded.
 //! * [`authenticator`] tells whether the holder of a [`secret::SharedSecret`] signed it.
+//! * [`credential::Credential`] tells how the user proves himself, and checks it against a password.
 //! * [`compose::Composer`] writes the reply and signs it.
 //!
 //! Implemented: RFC 2865, 2866, 2868 (attributes), 2869, 2548, 2759, 3079, 3162, 3579 (transport of EAP), 4372, 4818, 5080
@@ -16,9 +17,11 @@ pub mod authenticator;
 pub mod code;
 mod code_point;
 pub mod compose;
+pub mod credential;
 pub mod hide;
 pub mod index;
 pub mod packet;
 pub mod replay;
 pub mod secret;
+pub mod service;
 pub mod vendor;

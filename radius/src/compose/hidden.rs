@@ -2,9 +2,10 @@
 
 use super::{ComposeError, Composer};
 use crate::attribute::{AttributeType, Tag};
+use crate::credential::mschap::mppe::{EncryptionPolicy, EncryptionTypes, Keys1, Keys2};
 use crate::hide::{self, Salt};
 use crate::secret::SharedSecret;
-use crate::vendor::VendorType;
+use crate::vendor::{VendorType, microsoft};
 
 impl Composer<'_> {
     /// Adds a User-Password of up to 128 octets (RFC 2865 §5.2).
@@ -42,5 +43,37 @@ impl Composer<'_> {
         let hidden = hide::hide_salted(plain, salt, &self.hiding_authenticator(), secret)
             .map_err(ComposeError::Hide)?;
         self.vendor(kind, hidden.expose())
+    }
+
+    /// Adds what an Access-Accept to MS-CHAPv2 needs for encryption: policy, types, and the two keys under distinct salts
+    /// (RFC 2548 §2.4.2 to §2.4.5).
+    pub fn mppe_keys2(
+        &mut self,
+        keys: &Keys2,
+        policy: EncryptionPolicy,
+        types: EncryptionTypes,
+        salt: Salt,
+        secret: &SharedSecret,
+    ) -> Result<&mut Self, ComposeError> {
+        self.vendor_u32(microsoft::MS_MPPE_ENCRYPTION_POLICY, policy.0)?
+            .vendor_u32(microsoft::MS_MPPE_ENCRYPTION_TYPES, types.0)?
+            .vendor_salted(microsoft::MS_MPPE_SEND_KEY, &keys.send, salt, secret)?
+            .vendor_salted(microsoft::MS_MPPE_RECV_KEY, &keys.receive, salt.next(), secret)
+    }
+
+    /// Adds what an Access-Accept to MS-CHAPv1 needs for encryption: policy, types, and MS-CHAP-MPPE-Keys, hidden as a
+    /// User-Password is (RFC 2548 §2.4.1).
+    pub fn mppe_keys1(
+        &mut self,
+        keys: &Keys1,
+        policy: EncryptionPolicy,
+        types: EncryptionTypes,
+        secret: &SharedSecret,
+    ) -> Result<&mut Self, ComposeError> {
+        let hidden = hide::hide_password(keys.expose(), &self.hiding_authenticator(), secret)
+            .map_err(ComposeError::Hide)?;
+        self.vendor_u32(microsoft::MS_MPPE_ENCRYPTION_POLICY, policy.0)?
+            .vendor_u32(microsoft::MS_MPPE_ENCRYPTION_TYPES, types.0)?
+            .vendor(microsoft::MS_CHAP_MPPE_KEYS, hidden.expose())
     }
 }
