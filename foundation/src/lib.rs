@@ -1,1 +1,16 @@
-//! What every domain stands on: database, audit trail, events, jobs.
+//! What every domain stands on: the database, the audit trail, events.
+//!
+//! Reads take a [`Conn`], writes a [`Tx`], which derefs to one: "this needs a transaction" is a type. `Tx::commit` is the
+//! single place where streams are numbered.
+
+pub mod audit;
+pub mod change;
+pub mod db;
+pub mod event;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod tx;
+pub mod wake;
+
+pub use db::{Conn, Db};
+pub use tx::{Origin, Tx};

@@ -1,0 +1,106 @@
+//! A connection, in or out of a transaction, to either database.
+
+use std::fmt;
+
+use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction, pool::PoolConnection};
+
+use super::{
+    Sql,
+    error::Result,
+    query::{Connection, Query},
+};
+
+/// A connection for reading; a [`Tx`](crate::Tx) derefs to one as well.
+pub struct Conn {
+    inner: Inner,
+    /// Rows written so far.
+    written: u64,
+}
+
+pub(super) enum Inner {
+    Sqlite(PoolConnection<Sqlite>),
+    SqliteTx(Transaction<'static, Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+    PostgresTx(Transaction<'static, Postgres>),
+}
+
+/// The driver's own connection, for measured bulk paths and nothing else.
+#[derive(Debug)]
+pub enum Raw<'c> {
+    /// SQLite's.
+    Sqlite(&'c mut SqliteConnection),
+    /// PostgreSQL's.
+    Postgres(&'c mut PgConnection),
+}
+
+impl Conn {
+    pub(super) const fn new(inner: Inner) -> Self {
+        Self { inner, written: 0 }
+    }
+
+    /// Starts a statement.
+    pub fn query(&mut self, sql: impl Into<Sql>) -> Query<'_> {
+        let Self { inner, written } = self;
+        Query::new(inner.connection(), sql.into(), written)
+    }
+
+    /// The driver's own connection. Rows written through it count against no limit: say so to [`Conn::count_written`].
+    pub fn raw(&mut self) -> Raw<'_> {
+        match self.inner.connection() {
+            Connection::Sqlite(connection) => Raw::Sqlite(connection),
+            Connection::Postgres(connection) => Raw::Postgres(connection),
+        }
+    }
+
+    /// Counts rows that were written through [`Conn::raw`].
+    pub const fn count_written(&mut self, rows: u64) {
+        self.written += rows;
+    }
+
+    /// How many rows were written through this connection.
+    pub(crate) const fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Ends the transaction for good; a connection outside of one has nothing to end.
+    pub(crate) async fn commit(self) -> Result<()> {
+        match self.inner {
+            Inner::SqliteTx(transaction) => transaction.commit().await?,
+            Inner::PostgresTx(transaction) => transaction.commit().await?,
+            Inner::Sqlite(_) | Inner::Postgres(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Undoes the transaction and waits until it is undone.
+    pub(crate) async fn rollback(self) -> Result<()> {
+        match self.inner {
+            Inner::SqliteTx(transaction) => transaction.rollback().await?,
+            Inner::PostgresTx(transaction) => transaction.rollback().await?,
+            Inner::Sqlite(_) | Inner::Postgres(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn connection(&mut self) -> Connection<'_> {
+        match self {
+            Self::Sqlite(connection) => Connection::Sqlite(connection),
+            Self::SqliteTx(transaction) => Connection::Sqlite(transaction),
+            Self::Postgres(connection) => Connection::Postgres(connection),
+            Self::PostgresTx(transaction) => Connection::Postgres(transaction),
+        }
+    }
+}
+
+impl fmt::Debug for Conn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.inner {
+            Inner::Sqlite(_) => "Conn(sqlite)",
+            Inner::SqliteTx(_) => "Conn(sqlite, in a transaction)",
+            Inner::Postgres(_) => "Conn(postgres)",
+            Inner::PostgresTx(_) => "Conn(postgres, in a transaction)",
+        })
+    }
+}

@@ -1,0 +1,260 @@
+//! The database: its pools, and the two ways in, [`Db::conn`] to read and [`Db::begin`] to write.
+
+use std::{fmt, path::Path, sync::Arc, time::Duration};
+
+use base::Clock;
+use sqlx::{
+    Connection as _, PgPool, Sqlite, SqlitePool, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{
+    config::{Config, Kind},
+    conn::{Conn, Inner},
+    error::{Error, Result},
+    hold::{HoldTimes, Holds},
+};
+use crate::{Tx, wake::Wake};
+
+/// How long SQLite waits for another process's lock, a backup's for one, before it gives up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Prepared statements kept per connection: all that we have, each with its few sizes of bulk.
+const STATEMENTS: usize = 500;
+/// A connection that was idle for longer than this is asked whether it still lives before it is used.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// Settings of each PostgreSQL session. A commit is durable; a transaction that was forgotten, or that waits for a lock
+/// which does not come, ends.
+const POSTGRES_SESSION: [(&str, &str); 4] = [
+    ("synchronous_commit", "on"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    ("lock_timeout", "10s"),
+    ("TimeZone", "UTC"),
+];
+
+/// A database: SQLite, with one connection that writes and several that read, or PostgreSQL. Cheap to clone.
+#[derive(Clone)]
+pub struct Db(Arc<Shared>);
+
+struct Shared {
+    pools: Pools,
+    /// Bulk work in progress: see [`Db::begin_bulk`].
+    bulk: Arc<Semaphore>,
+    holds: Holds,
+    wake: Wake,
+    /// Measures hold times; nothing is decided by it.
+    clock: Clock,
+}
+
+pub(super) enum Pools {
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// The database cannot be opened at all.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be made, read or written, or holds something else.
+    #[error("cannot use the SQLite database {path}")]
+    Sqlite {
+        /// Which file.
+        path: String,
+        /// What SQLite or the operating system said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The URL does not hold together.
+    #[error("cannot use the PostgreSQL URL")]
+    Postgres(#[source] sqlx::Error),
+}
+
+impl Db {
+    /// Opens the database. SQLite's file is made when it is missing, for its owner alone. PostgreSQL is not asked yet:
+    /// the daemon starts, and answers RADIUS, while it is down.
+    ///
+    /// # Errors
+    /// When SQLite's file cannot be used.
+    pub async fn open(config: &Config) -> Result<Self, OpenError> {
+        let (pools, bulk) = match config.url.kind() {
+            Kind::Sqlite(path) => (open_sqlite(config, path).await?, 1),
+            Kind::Postgres(text) => {
+                let options = text.parse().map_err(OpenError::Postgres)?;
+                // Half of the connections stay free for people.
+                (open_postgres(config, options), config.connections.div_ceil(2))
+            }
+        };
+        Ok(Self(Arc::new(Shared {
+            pools,
+            bulk: Arc::new(Semaphore::new(bulk as usize)),
+            holds: Holds::default(),
+            wake: Wake::new(),
+            clock: Clock::system(),
+        })))
+    }
+
+    /// A connection for reading. SQLite's is read-only. Each statement sees what is committed when it starts.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when there is none in time.
+    pub async fn conn(&self) -> Result<Conn> {
+        Ok(Conn::new(match &self.0.pools {
+            Pools::Sqlite { readers, .. } => Inner::Sqlite(readers.acquire().await?),
+            Pools::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
+        }))
+    }
+
+    /// A connection whose statements all see the database at one moment; nothing can be written through it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when there is no connection in time.
+    pub async fn snapshot(&self) -> Result<Conn> {
+        Ok(Conn::new(match &self.0.pools {
+            Pools::Sqlite { readers, .. } => Inner::SqliteTx(readers.begin().await?),
+            Pools::Postgres(pool) => {
+                Inner::PostgresTx(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            }
+        }))
+    }
+
+    /// Begins a write transaction. On SQLite it is the only one from here to its end, so await nothing in it but the
+    /// database, for at most [`HOLD_LIMIT`](super::HOLD_LIMIT) and [`ROWS_LIMIT`](super::ROWS_LIMIT).
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when there is no connection in time.
+    pub async fn begin(&self) -> Result<Tx> {
+        self.begin_with(None).await
+    }
+
+    /// Begins a write transaction of bulk work: a drain, an import, a roll-up, one chunk of at most
+    /// [`ROWS_LIMIT`](super::ROWS_LIMIT) rows. It asks for a permit first, so that of all bulk work only one transaction
+    /// (PostgreSQL: one for every two connections) stands in line with those that people wait for.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when there is no connection in time.
+    pub async fn begin_bulk(&self) -> Result<Tx> {
+        let permit = Arc::clone(&self.0.bulk).acquire_owned().await;
+        self.begin_with(Some(permit.map_err(|_| Error::Unavailable(sqlx::Error::PoolClosed))?)).await
+    }
+
+    async fn begin_with(&self, permit: Option<OwnedSemaphorePermit>) -> Result<Tx> {
+        let inner = match &self.0.pools {
+            Pools::Sqlite { writer, .. } => Inner::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Inner::PostgresTx(pool.begin().await?),
+        };
+        Ok(Tx::new(self.clone(), Conn::new(inner), permit))
+    }
+
+    /// How long write transactions were held since the database was opened.
+    #[must_use]
+    pub fn holds(&self) -> HoldTimes {
+        self.0.holds.read()
+    }
+
+    /// Is it SQLite?
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.0.pools, Pools::Sqlite { .. })
+    }
+
+    /// Wakes those who follow the streams.
+    #[must_use]
+    pub fn wake(&self) -> &Wake {
+        &self.0.wake
+    }
+
+    /// Waits for transactions in progress and closes all connections. SQLite's log is folded into its file.
+    pub async fn close(&self) {
+        self.0.bulk.close();
+        match &self.0.pools {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    pub(super) fn pools(&self) -> &Pools {
+        &self.0.pools
+    }
+
+    /// PostgreSQL's pool, where it is that: for LISTEN and NOTIFY.
+    pub(crate) fn postgres(&self) -> Option<&PgPool> {
+        match &self.0.pools {
+            Pools::Postgres(pool) => Some(pool),
+            Pools::Sqlite { .. } => None,
+        }
+    }
+
+    /// Time since an arbitrary origin, to measure how long a transaction is held.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.clock.now().monotonic
+    }
+
+    /// A write transaction ended.
+    pub(crate) fn held(&self, held: Duration, rows: u64) {
+        self.0.holds.record(held, rows);
+    }
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_sqlite() { "Db(sqlite)" } else { "Db(postgres)" })
+    }
+}
+
+async fn open_sqlite(config: &Config, path: &Path) -> Result<Pools, OpenError> {
+    let failed = |source| OpenError::Sqlite { path: path.display().to_string(), source };
+    make_private(path).map_err(|error| failed(sqlx::Error::Io(error)))?;
+    let common = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .statement_cache_capacity(STATEMENTS);
+    // The writer first: readers cannot turn the log on.
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .acquire_timeout(config.acquire_timeout)
+        .connect_with(
+            common.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full),
+        )
+        .await
+        .map_err(failed)?;
+    // A file that cannot be written is found now, not at the first payment.
+    let probe: Result<Transaction<'static, Sqlite>, _> = writer.begin_with("BEGIN IMMEDIATE").await;
+    probe.map_err(failed)?.rollback().await.map_err(failed)?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(config.readers)
+        .test_before_acquire(false)
+        .acquire_timeout(config.acquire_timeout)
+        .connect_lazy_with(common.read_only(true));
+    Ok(Pools::Sqlite { writer, readers })
+}
+
+/// Makes a missing file readable by its owner alone: it holds names, addresses and password hashes.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn open_postgres(config: &Config, options: PgConnectOptions) -> Pools {
+    let options =
+        options.application_name("rrnetd").statement_cache_capacity(STATEMENTS).options(POSTGRES_SESSION);
+    let pool = PgPoolOptions::new()
+        .max_connections(config.connections)
+        .acquire_timeout(config.acquire_timeout)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move { Ok(meta.idle_for < TRUSTED_IDLE || connection.ping().await.is_ok()) })
+        })
+        .connect_lazy_with(options);
+    Pools::Postgres(pool)
+}

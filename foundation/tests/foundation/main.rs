@@ -1,0 +1,3 @@
+//! The battery of the foundation, on both databases.
+
+mod statements;
