@@ -18,6 +18,7 @@ pub mod code;
 mod code_point;
 pub mod compose;
 pub mod credential;
+pub mod dictionary;
 pub mod hide;
 pub mod index;
 pub mod packet;

@@ -175,7 +175,7 @@ impl<'b> Composer<'b> {
     }
 
     /// The authenticator that values are hidden with: the request's, in requests and replies alike.
-    fn hiding_authenticator(&self) -> Authenticator {
+    pub(crate) fn hiding_authenticator(&self) -> Authenticator {
         self.buffer.get(4..).and_then(|bytes| bytes.first_chunk()).copied().unwrap_or(ZERO)
     }
 
