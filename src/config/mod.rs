@@ -1,0 +1,286 @@
+//! The settings as the daemon uses them: checked, with absolute paths and real types.
+//!
+//! [`spec`] is what may be written in a file; [`layers`] puts file, environment and arguments on top of one another.
+
+pub mod layers;
+pub mod spec;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use base::SecretString;
+
+pub use layers::Sources;
+use spec::Spec;
+
+/// The commented file that `quickstart` writes; every setting with its default.
+pub const TEMPLATE: &str = include_str!("../../config/template.toml");
+
+/// The settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where state lives.
+    pub data: Data,
+    /// The database.
+    pub database: Database,
+    /// The RADIUS sockets.
+    pub radius: Radius,
+    /// The accounting journal.
+    pub journal: Journal,
+    /// The directory's snapshot.
+    pub directory: Directory,
+    /// The API.
+    pub http: Http,
+    /// Logging.
+    pub log: Log,
+}
+
+/// Where state lives.
+#[derive(Clone, Debug)]
+pub struct Data {
+    /// The data folder.
+    pub folder: PathBuf,
+    /// The key file.
+    pub key_file: PathBuf,
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Its URL; a PostgreSQL one may hold a password.
+    pub url: SecretString,
+    /// Connections that read at the same time, 1 to 256.
+    pub connections: u32,
+}
+
+/// The RADIUS sockets.
+#[derive(Clone, Debug)]
+pub struct Radius {
+    /// Authentication addresses.
+    pub authentication: Vec<SocketAddr>,
+    /// Accounting addresses.
+    pub accounting: Vec<SocketAddr>,
+    /// Threads.
+    pub workers: usize,
+    /// Receive buffer of each socket, octets.
+    pub receive_buffer: usize,
+    /// How long a reply is kept.
+    pub duplicate_lifetime: Duration,
+    /// How many replies each worker keeps.
+    pub duplicate_slots: u32,
+    /// Source address of CoA to a router that has not been heard; unspecified lets the kernel choose.
+    pub dynauth_address: IpAddr,
+}
+
+/// The accounting journal.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Octets of a segment.
+    pub segment_octets: u64,
+    /// Octets of all segments.
+    pub total_octets: u64,
+    /// How long applied segments are kept.
+    pub keep_for: Duration,
+}
+
+/// The directory's snapshot.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    /// The file.
+    pub snapshot_file: PathBuf,
+    /// How often it is written.
+    pub snapshot_interval: Duration,
+}
+
+/// The API.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Its address.
+    pub listen: SocketAddr,
+}
+
+/// Logging.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// What is logged.
+    pub filter: String,
+}
+
+base::text_enum! {
+    /// How a log line looks.
+    pub enum LogFormat {
+        /// For people.
+        Text = "text",
+        /// For collectors.
+        Json = "json",
+    }
+}
+
+/// The settings can't be used. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("the configuration file {} cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is no TOML, or a setting is unknown or of the wrong kind.
+    #[error("{place}: {message}")]
+    Form {
+        /// Which file, variable or argument.
+        place: String,
+        /// What is wrong, from the parser.
+        message: String,
+    },
+    /// A value is out of its range.
+    #[error("{key}: {message}")]
+    Value {
+        /// The setting, as `section.key`.
+        key: &'static str,
+        /// What is wrong, and what would be right.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Checks `spec`; relative paths are taken from `base_folder`.
+    ///
+    /// # Errors
+    /// The first value that is out of its range.
+    pub fn check(spec: Spec, base_folder: &Path) -> Result<Self, ConfigError> {
+        let Spec { version, data, database, radius, journal, directory, http, log } = spec;
+        within("version", u64::from(version), 1, 1)?;
+        let folder = base_folder.join(data.folder);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = within("radius.workers", radius.workers, 0, aaa::net::server::MAX_WORKERS as u64)?;
+        if radius.authentication.is_empty() && radius.accounting.is_empty() {
+            return Err(value("radius.authentication", "no address at all: give at least one, such as 0.0.0.0:1812"));
+        }
+        Ok(Self {
+            database: Database {
+                connections: u32::try_from(within("database.connections", database.connections, 1, 256)?)
+                    .unwrap_or(u32::MAX),
+                url: database_url(database.url, &folder)?,
+            },
+            radius: Radius {
+                authentication: radius.authentication,
+                accounting: radius.accounting,
+                workers: match usize::try_from(workers) {
+                    Ok(0) | Err(_) => cores,
+                    Ok(count) => count,
+                },
+                receive_buffer: usize::try_from(within(
+                    "radius.receive-buffer-octets",
+                    radius.receive_buffer_octets,
+                    65_536,
+                    1 << 30,
+                )?)
+                .unwrap_or(usize::MAX),
+                duplicate_lifetime: Duration::from_millis(within(
+                    "radius.duplicate-lifetime-ms",
+                    radius.duplicate_lifetime_ms,
+                    1_000,
+                    30_000,
+                )?),
+                duplicate_slots: u32::try_from(within(
+                    "radius.duplicate-slots",
+                    radius.duplicate_slots,
+                    256,
+                    4_194_304,
+                )?)
+                .unwrap_or(u32::MAX),
+                dynauth_address: radius.dynauth_address,
+            },
+            journal: Journal {
+                folder: folder.join(journal.folder),
+                segment_octets: within("journal.segment-octets", journal.segment_octets, 8 << 20, 1 << 30)?,
+                total_octets: within("journal.total-octets", journal.total_octets, 64 << 20, 1 << 50)?,
+                keep_for: Duration::from_secs(3_600 * within("journal.keep-hours", journal.keep_hours, 0, 8_760)?),
+            },
+            directory: Directory {
+                snapshot_file: folder.join(directory.snapshot_file),
+                snapshot_interval: Duration::from_secs(within(
+                    "directory.snapshot-interval-seconds",
+                    directory.snapshot_interval_seconds,
+                    10,
+                    86_400,
+                )?),
+            },
+            http: Http { listen: http.listen },
+            log: Log { format: log.format, filter: log.filter },
+            data: Data { key_file: folder.join(data.key_file), folder },
+        })
+    }
+}
+
+/// Makes a relative SQLite file one of the data folder.
+fn database_url(url: SecretString, folder: &Path) -> Result<SecretString, ConfigError> {
+    let text = url.expose();
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok(url);
+    }
+    match text.strip_prefix("sqlite:") {
+        Some(file) if !file.is_empty() => {
+            let file = file.strip_prefix("//").unwrap_or(file);
+            Ok(SecretString::new(format!("sqlite:{}", folder.join(file).display())))
+        }
+        _ => Err(value("database.url", "neither sqlite:FILE nor postgres://user:password@host/name")),
+    }
+}
+
+fn within(key: &'static str, number: u64, least: u64, most: u64) -> Result<u64, ConfigError> {
+    if (least..=most).contains(&number) {
+        return Ok(number);
+    }
+    Err(value(key, &format!("{number} is out of range: give {least} to {most}")))
+}
+
+fn value(key: &'static str, message: &str) -> ConfigError {
+    ConfigError::Value { key, message: message.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<Config, String> {
+        let spec = toml::from_str(text).map_err(|error| error.to_string())?;
+        Config::check(spec, Path::new("/var/lib/rrnetd")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn paths_are_taken_from_the_data_folder() {
+        let config = check("version = 1\ndata.folder = \"state\"").unwrap();
+        assert_eq!(config.data.key_file, Path::new("/var/lib/rrnetd/state/rrnetd.key"));
+        assert_eq!(config.journal.folder, Path::new("/var/lib/rrnetd/state/journal"));
+        assert_eq!(config.database.url.expose(), "sqlite:/var/lib/rrnetd/state/rrnetd.db");
+        assert!(config.radius.workers > 0);
+    }
+
+    #[test]
+    fn values_out_of_range_say_what_would_be_right() {
+        for (text, expected) in [
+            ("version = 2", "version: 2 is out of range: give 1 to 1"),
+            ("radius.duplicate-lifetime-ms = 50", "radius.duplicate-lifetime-ms: 50 is out of range: give 1000 to 30000"),
+            ("database.url = \"mysql://x\"", "database.url: neither sqlite:FILE nor postgres://user:password@host/name"),
+        ] {
+            assert_eq!(check(text).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn a_database_password_is_not_printed() {
+        let config = check("database.url = \"postgres://isp:hunter2@localhost/isp\"").unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

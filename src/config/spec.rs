@@ -1,0 +1,132 @@
+//! The settings as they are written: names in kebab-case, unknown ones refused, each with its default.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use base::SecretString;
+use serde::Deserialize;
+
+use super::LogFormat;
+
+/// A section of the file: every key has a default, and no other key is taken.
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($(#[$key_doc:meta])* $key:ident: $kind:ty = $default:expr,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Deserialize)]
+        #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+        pub struct $name { $($(#[$key_doc])* pub $key: $kind,)+ }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($key: $default,)+ }
+            }
+        }
+    };
+}
+
+section! {
+    /// The whole file.
+    Spec {
+        /// The form of the file.
+        version: u32 = 1,
+        /// `[data]`
+        data: Data = Data::default(),
+        /// `[database]`
+        database: Database = Database::default(),
+        /// `[radius]`
+        radius: Radius = Radius::default(),
+        /// `[journal]`
+        journal: Journal = Journal::default(),
+        /// `[directory]`
+        directory: Directory = Directory::default(),
+        /// `[http]`
+        http: Http = Http::default(),
+        /// `[log]`
+        log: Log = Log::default(),
+    }
+}
+
+section! {
+    /// Where state lives.
+    Data {
+        /// The data folder, relative to the file.
+        folder: String = ".".to_owned(),
+        /// The key file, relative to the data folder.
+        key_file: String = "rrnetd.key".to_owned(),
+    }
+}
+
+section! {
+    /// The database.
+    Database {
+        /// `sqlite:FILE` or `postgres://…`.
+        url: SecretString = SecretString::new("sqlite:rrnetd.db".to_owned()),
+        /// Connections that read at the same time.
+        connections: u64 = 8,
+    }
+}
+
+section! {
+    /// The RADIUS sockets.
+    Radius {
+        /// Authentication addresses.
+        authentication: Vec<SocketAddr> = both_families(1812),
+        /// Accounting addresses.
+        accounting: Vec<SocketAddr> = both_families(1813),
+        /// Threads; 0 for one a core.
+        workers: u64 = 0,
+        /// Receive buffer of each socket.
+        receive_buffer_octets: u64 = 8 << 20,
+        /// How long a reply is kept.
+        duplicate_lifetime_ms: u64 = 5_000,
+        /// How many replies each worker keeps.
+        duplicate_slots: u64 = 65_536,
+        /// Source address of CoA to a router that has not been heard.
+        dynauth_address: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    }
+}
+
+section! {
+    /// The accounting journal.
+    Journal {
+        /// Its folder, relative to the data folder.
+        folder: String = "journal".to_owned(),
+        /// Octets of a segment.
+        segment_octets: u64 = 64 << 20,
+        /// Octets of all segments.
+        total_octets: u64 = 16 << 30,
+        /// How long applied segments are kept.
+        keep_hours: u64 = 24,
+    }
+}
+
+section! {
+    /// The directory's snapshot.
+    Directory {
+        /// Its file, relative to the data folder.
+        snapshot_file: String = "directory.snapshot".to_owned(),
+        /// How often it is written.
+        snapshot_interval_seconds: u64 = 300,
+    }
+}
+
+section! {
+    /// The API.
+    Http {
+        /// Its address.
+        listen: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+    }
+}
+
+section! {
+    /// Logging.
+    Log {
+        /// How a line looks.
+        format: LogFormat = LogFormat::Text,
+        /// What is logged.
+        filter: String = "info".to_owned(),
+    }
+}
+
+fn both_families(port: u16) -> Vec<SocketAddr> {
+    vec![SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port), SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)]
+}

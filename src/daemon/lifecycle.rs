@@ -1,0 +1,53 @@
+//! Signals: the first SIGTERM or SIGINT drains, a second one stops at once, SIGHUP reloads what can be.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// The exit status of a daemon that was told twice to stop.
+const STOPPED_AT_ONCE: i32 = 1;
+
+/// The signals that the daemon listens to.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Takes the signals over from the system's defaults.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Cancels `shutdown` at the first signal to stop, and ends the process at the second. Calls `reload` at each
+    /// SIGHUP. Runs as long as the process.
+    pub async fn serve(mut self, shutdown: CancellationToken, reload: impl Fn()) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+                _ = self.hangup.recv() => {
+                    reload();
+                    continue;
+                }
+            }
+            if shutdown.is_cancelled() {
+                tracing::warn!("stopping at once: records that were not acknowledged are dropped");
+                #[expect(clippy::exit, reason = "the operator asked twice")]
+                std::process::exit(STOPPED_AT_ONCE);
+            }
+            tracing::info!("draining: send the signal again to stop at once");
+            shutdown.cancel();
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Logs and metrics: set up once, before anything else runs.
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+use crate::config::{Log, LogFormat};
+
+/// Upper bounds of the buckets of durations, in seconds: from a packet's microseconds to a slow query.
+const SECONDS: &[f64] = &[
+    0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// Telemetry could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter is wrong.
+    #[error("log.filter: {0:?} is no filter: write a level, or name=level pairs with commas between")]
+    Filter(String),
+    /// Set up twice in one process.
+    #[error("logging was set up before")]
+    Twice,
+    /// The metrics registry was set up twice, or its buckets are empty.
+    #[error("metrics could not be set up")]
+    Metrics(#[source] metrics_exporter_prometheus::BuildError),
+}
+
+/// Sends log lines to standard error.
+///
+/// # Errors
+/// When the filter is wrong, or logging was set up before.
+pub fn start_logs(log: &Log) -> Result<(), TelemetryError> {
+    let filter =
+        EnvFilter::builder().parse(&log.filter).map_err(|_| TelemetryError::Filter(log.filter.clone()))?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Text => registry.with(lines.with_target(false)).try_init(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+    }
+    .map_err(|_| TelemetryError::Twice)
+}
+
+/// Installs the metrics registry; the handle renders it for `/metrics`.
+///
+/// # Errors
+/// When one was installed before.
+pub fn start_metrics() -> Result<PrometheusHandle, TelemetryError> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(TelemetryError::Metrics)
+}
