@@ -7,6 +7,7 @@
 //! +---------------+---------------+----------------
 //! ```
 
+mod extended;
 mod kinds;
 mod number;
 mod vendor_specific;
@@ -15,6 +16,7 @@ pub mod value;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+pub use extended::Extended;
 pub use kinds::{
     AcctAuthentic, AcctStatusType, ErrorCause, FramedProtocol, NasPortType, ServiceType, TerminateCause,
 };
