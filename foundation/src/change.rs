@@ -8,7 +8,13 @@ use std::borrow::Cow;
 use base::TenantId;
 use uuid::Uuid;
 
-use crate::{Conn, db::Result};
+use crate::{
+    Conn, Tx,
+    db::{Result, dialect},
+};
+
+/// Changes that one transaction trims: with the head's row, below the limit of a transaction.
+const TRIM: i64 = 900;
 
 /// One row changed, was made or was removed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,7 +53,17 @@ pub struct Head {
     pub trimmed: i64,
 }
 
-/// The tenant's changes after `position`, oldest first, at most `limit`.
+/// What follows a position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Following {
+    /// The next changes, oldest first; none when the position is the head.
+    Changes(Vec<Numbered>),
+    /// The position is not in the stream: what follows it was trimmed away, or an older state of the database was
+    /// restored. The follower reads the tenant anew, from a position that it takes from [`heads`] *before* it reads.
+    Lost,
+}
+
+/// The tenant's changes after `position`, at most `limit`.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -56,7 +72,7 @@ pub async fn changes_after(
     tenant: TenantId,
     position: i64,
     limit: u32,
-) -> Result<Vec<Numbered>> {
+) -> Result<Following> {
     let rows: Vec<(i64, String, Uuid)> = conn
         .query(
             "SELECT sequence, kind, id FROM change WHERE tenant_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
@@ -66,9 +82,52 @@ pub async fn changes_after(
         .bind(i64::from(limit))
         .fetch_all()
         .await?;
+    let continues = match rows.first() {
+        // Without gaps: a jump is what was trimmed.
+        Some((sequence, ..)) => *sequence == position + 1,
+        None => {
+            let head: Option<(i64, i64)> = conn
+                .query("SELECT change_sequence, change_trimmed FROM stream_head WHERE tenant_id = $1")
+                .bind(tenant)
+                .fetch_optional()
+                .await?;
+            let (head, trimmed) = head.unwrap_or((0, 0));
+            trimmed <= position && position <= head
+        }
+    };
     let numbered =
         |(sequence, kind, id)| Numbered { sequence, change: Change { kind: Cow::Owned(kind), id } };
-    Ok(rows.into_iter().map(numbered).collect())
+    Ok(if continues { Following::Changes(rows.into_iter().map(numbered).collect()) } else { Following::Lost })
+}
+
+/// Trims the tenant's stream to its last `keep` changes, at most a transaction's worth at a time, and says how many went.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn trim(tx: &mut Tx, tenant: TenantId, keep: u32) -> Result<u64> {
+    let head: Option<(i64, i64)> = tx
+        .query(dialect(
+            "SELECT change_sequence, change_trimmed FROM stream_head WHERE tenant_id = $1",
+            "SELECT change_sequence, change_trimmed FROM stream_head WHERE tenant_id = $1 FOR UPDATE",
+        ))
+        .bind(tenant)
+        .fetch_optional()
+        .await?;
+    let (head, trimmed) = head.unwrap_or((0, 0));
+    let through = (head - i64::from(keep)).min(trimmed + TRIM);
+    if through <= trimmed {
+        return Ok(0);
+    }
+    tx.query("UPDATE stream_head SET change_trimmed = $2 WHERE tenant_id = $1")
+        .bind(tenant)
+        .bind(through)
+        .execute_one()
+        .await?;
+    tx.query("DELETE FROM change WHERE tenant_id = $1 AND sequence <= $2")
+        .bind(tenant)
+        .bind(through)
+        .execute()
+        .await
 }
 
 /// How far every tenant's stream reaches: one row per tenant.

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod change;
 pub mod db;
 pub mod event;
+pub mod idempotency;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tx;

@@ -15,6 +15,7 @@ pub struct Entry {
 
 impl Entry {
     /// The act, such as `subscriber.suspend`, on the thing of this kind and id.
+    #[expect(clippy::needless_pass_by_value, reason = "ids are copied anyway")]
     #[must_use]
     pub fn new(act: &'static str, target_kind: &'static str, target_id: impl ToString) -> Self {
         Self { act, target_kind, target_id: target_id.to_string(), before: None, after: None, broken: None }

@@ -99,14 +99,14 @@ impl From<sqlx::Error> for Error {
                 Kind::Unavailable => Self::Unavailable(error),
                 Kind::Other => Self::Statement(error),
             },
+            // A connection that was cut in the middle of a message leaves a protocol error behind.
             Cause::Io(_)
             | Cause::Tls(_)
+            | Cause::Protocol(_)
             | Cause::PoolTimedOut
             | Cause::PoolClosed
             | Cause::WorkerCrashed
             | Cause::BeginFailed => Self::Unavailable(error),
-            // What a connection that was cut in the middle of a message leaves behind.
-            Cause::Protocol(_) => Self::Unavailable(error),
             Cause::RowNotFound => Self::RowNotFound,
             Cause::Encode(cause) => Self::Encode(cause),
             Cause::Decode(_)

@@ -174,7 +174,9 @@ async fn open(config: &Config) -> Db {
 async fn command(db: &Db, text: String) {
     let pool = db.postgres().unwrap_or_else(|| panic!("TEST_DATABASE_URL names no PostgreSQL"));
     let done = sqlx::query(sqlx::AssertSqlSafe(text)).execute(pool).await;
-    done.map(drop).unwrap_or_else(|error| panic!("{error}"));
+    if let Err(error) = done {
+        panic!("{error}");
+    }
 }
 
 fn parse(url: &str) -> crate::db::DatabaseUrl {

@@ -17,7 +17,7 @@ pub use origin::Origin;
 use outbox::Outbox;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{Conn, Db, audit::Entry, change::Change, db::Result, event::Event, wake::Woken};
+use crate::{Conn, Db, audit::Entry, change::Change, db::Result, event::Event};
 
 /// A write transaction; derefs to [`Conn`]. Dropped without [`Tx::commit`], it is rolled back.
 #[must_use = "a transaction that is not committed is rolled back"]
@@ -66,9 +66,7 @@ impl Tx {
         let committed = conn.commit().await;
         self.db.held(self.db.elapsed().saturating_sub(self.began), rows);
         committed?;
-        for tenant in tenants {
-            self.db.wake().send(Woken::Tenant(tenant));
-        }
+        self.db.wake().committed(&tenants);
         Ok(())
     }
 
