@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground is not as it says")]
 
 mod behaviour;
+mod decode;
 mod hex;
 mod primitives;
 mod properties;
