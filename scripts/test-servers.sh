@@ -92,7 +92,8 @@ launch() {
 postgres_run() {
     local port=$1
     local settings=(-c "port=$port" -c listen_addresses=127.0.0.1 -c "unix_socket_directories=$directory/postgres"
-        -c max_connections=200 -c shared_buffers=128MB -c logging_collector=off -c "cluster_name=$directory")
+        # Shared memory in the data folder, so that it goes with it even after a SIGKILL.
+        -c dynamic_shared_memory_type=mmap -c max_connections=200 -c shared_buffers=128MB -c logging_collector=off -c "cluster_name=$directory")
     if [[ ! -e $directory/durable ]]; then settings+=(-c fsync=off -c full_page_writes=off); fi
     launch postgres QUIT "$(postgres_programs)/postgres" -D "$directory/postgres" "${settings[@]}"
     wait_ready "$(<"$directory/postgres.pid")" "$directory" "$(postgres_programs)/pg_isready" -q -h 127.0.0.1 -p "$port" -d postgres
