@@ -170,9 +170,12 @@ pub fn reveal_salted(
 /// Hides whole blocks in place; `first` is what is hashed behind the secret for the first of them.
 pub(crate) fn hide_blocks(blocks: &mut [u8], first: &[&[u8]], secret: &SharedSecret) {
     let mut mask = secret.hash_before(first);
-    for block in blocks.chunks_mut(BLOCK) {
+    let mut rest = blocks.chunks_mut(BLOCK).peekable();
+    while let Some(block) = rest.next() {
         mix(block, &mask);
-        mask = secret.hash_before(&[block]);
+        if rest.peek().is_some() {
+            mask = secret.hash_before(&[block]);
+        }
     }
 }
 

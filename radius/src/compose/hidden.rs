@@ -14,7 +14,7 @@ impl Composer<'_> {
         password: &[u8],
         secret: &SharedSecret,
     ) -> Result<&mut Self, ComposeError> {
-        let hidden = hide::hide_password(password, &self.hiding_authenticator(), secret)
+        let hidden = hide::hide_password(password, &self.hiding_authenticator()?, secret)
             .map_err(ComposeError::Hide)?;
         self.octets(AttributeType::USER_PASSWORD, hidden.expose())
     }
@@ -27,7 +27,7 @@ impl Composer<'_> {
         salt: Salt,
         secret: &SharedSecret,
     ) -> Result<&mut Self, ComposeError> {
-        let hidden = hide::hide_salted(password, salt, &self.hiding_authenticator(), secret)
+        let hidden = hide::hide_salted(password, salt, &self.hiding_authenticator()?, secret)
             .map_err(ComposeError::Hide)?;
         self.pieces(AttributeType::TUNNEL_PASSWORD, &[&[tag.octet()], hidden.expose()])
     }
@@ -40,7 +40,7 @@ impl Composer<'_> {
         salt: Salt,
         secret: &SharedSecret,
     ) -> Result<&mut Self, ComposeError> {
-        let hidden = hide::hide_salted(plain, salt, &self.hiding_authenticator(), secret)
+        let hidden = hide::hide_salted(plain, salt, &self.hiding_authenticator()?, secret)
             .map_err(ComposeError::Hide)?;
         self.vendor(kind, hidden.expose())
     }
@@ -70,7 +70,7 @@ impl Composer<'_> {
         types: EncryptionTypes,
         secret: &SharedSecret,
     ) -> Result<&mut Self, ComposeError> {
-        let hidden = hide::hide_password(keys.expose(), &self.hiding_authenticator(), secret)
+        let hidden = hide::hide_password(keys.expose(), &self.hiding_authenticator()?, secret)
             .map_err(ComposeError::Hide)?;
         self.vendor_u32(microsoft::MS_MPPE_ENCRYPTION_POLICY, policy.0)?
             .vendor_u32(microsoft::MS_MPPE_ENCRYPTION_TYPES, types.0)?

@@ -48,6 +48,10 @@ pub enum ComposeError {
     /// A value cannot be hidden.
     #[error("the value cannot be hidden")]
     Hide(#[source] HideError),
+    /// The value depends on an authenticator that the packet does not have yet: hidden values exist in an Access-Request and
+    /// its reply only (RFC 2865 §5.2), and attributes composed ahead cannot have a Message-Authenticator either.
+    #[error("the value needs an authenticator that is not there")]
+    NoAuthenticator,
 }
 
 /// A packet being composed.
@@ -65,8 +69,12 @@ pub struct Composer<'b> {
 enum Signature {
     /// It stays as given: random octets.
     Random,
-    /// A hash over the packet, with what stands there now (zeros, or the request's authenticator).
-    Hash,
+    /// A hash over the packet with the request's authenticator, which stands there until then.
+    Reply,
+    /// A hash over the packet with zeros, which stand there until then.
+    Request,
+    /// There is none: attributes alone are composed.
+    None,
 }
 
 impl<'b> Composer<'b> {
@@ -81,7 +89,7 @@ impl<'b> Composer<'b> {
     /// Starts a reply without Message-Authenticator, as an Accounting-Response may be (RFC 2866 §4.2).
     pub fn bare_reply(buffer: &'b mut [u8], code: Code, request: &Index<'_>) -> Result<Self, ComposeError> {
         let packet = request.packet();
-        Self::start(buffer, code, packet.identifier(), packet.authenticator(), Signature::Hash)
+        Self::start(buffer, code, packet.identifier(), packet.authenticator(), Signature::Reply)
     }
 
     /// Starts an Access-Request or a Status-Server. The authenticator must be random and never used before.
@@ -96,7 +104,7 @@ impl<'b> Composer<'b> {
 
     /// Starts an Accounting-, CoA- or Disconnect-Request, whose authenticator is its signature.
     pub fn signed_request(buffer: &'b mut [u8], code: Code, identifier: u8) -> Result<Self, ComposeError> {
-        Self::start(buffer, code, identifier, &ZERO, Signature::Hash)
+        Self::start(buffer, code, identifier, &ZERO, Signature::Request)
     }
 
     fn start(
@@ -118,6 +126,9 @@ impl<'b> Composer<'b> {
 
     /// Reserves a Message-Authenticator here; [`Composer::finish`] fills it in. A second call changes nothing.
     pub fn message_authenticator(&mut self) -> Result<&mut Self, ComposeError> {
+        if self.signature == Signature::None {
+            return Err(ComposeError::NoAuthenticator);
+        }
         if self.message_authenticator.is_none() {
             let place = self.length + ATTRIBUTE_HEADER;
             self.octets(AttributeType::MESSAGE_AUTHENTICATOR, &ZERO)?;
@@ -174,8 +185,16 @@ impl<'b> Composer<'b> {
         self.length
     }
 
-    /// The authenticator that values are hidden with: the request's, in requests and replies alike.
-    pub(crate) fn hiding_authenticator(&self) -> Authenticator {
+    /// The authenticator that values are hidden with: the Access-Request's, in it and in its reply.
+    pub(crate) fn hiding_authenticator(&self) -> Result<Authenticator, ComposeError> {
+        match self.signature {
+            Signature::Random | Signature::Reply => Ok(self.authenticator()),
+            Signature::Request | Signature::None => Err(ComposeError::NoAuthenticator),
+        }
+    }
+
+    /// What stands in the place of the authenticator.
+    fn authenticator(&self) -> Authenticator {
         self.buffer.get(4..).and_then(|bytes| bytes.first_chunk()).copied().unwrap_or(ZERO)
     }
 
@@ -183,7 +202,7 @@ impl<'b> Composer<'b> {
     /// signature. Answers the packet's length in the buffer.
     pub fn finish(self, secret: &SharedSecret) -> usize {
         let length = self.length;
-        let authenticator = self.hiding_authenticator();
+        let authenticator = self.authenticator();
         let Some(packet) = self.buffer.get_mut(..length) else { return 0 };
         // At most 4096, see `start` and `reserve`.
         let octets = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
@@ -192,7 +211,7 @@ impl<'b> Composer<'b> {
             let value = authenticator::message_authenticator(packet, offset, &authenticator, secret);
             write(packet, offset, &value);
         }
-        if self.signature == Signature::Hash {
+        if matches!(self.signature, Signature::Reply | Signature::Request) {
             let value = authenticator::header_authenticator(packet, &authenticator, secret);
             write(packet, 4, &value);
         }
@@ -229,13 +248,14 @@ impl<'b> Composer<'b> {
     }
 }
 
-/// Composes attributes alone into `buffer`, for [`Composer::raw`] later; answers how many octets they take.
+/// Composes attributes alone into `buffer`, for [`Composer::raw`] later; answers how many octets they take. Hidden values
+/// and Message-Authenticator differ from packet to packet and are refused.
 pub fn attributes(
     buffer: &mut [u8],
     fill: impl FnOnce(&mut Composer<'_>) -> Result<(), ComposeError>,
 ) -> Result<usize, ComposeError> {
     let mut packet = [0; MAX_LENGTH];
-    let mut composer = Composer::start(&mut packet, Code::ACCESS_ACCEPT, 0, &ZERO, Signature::Random)?;
+    let mut composer = Composer::start(&mut packet, Code::ACCESS_ACCEPT, 0, &ZERO, Signature::None)?;
     fill(&mut composer)?;
     let length = composer.length;
     let composed = packet.get(HEADER_LENGTH..length).ok_or(ComposeError::Full)?;

@@ -195,7 +195,7 @@ impl Assignment {
             Content::Plain(wire) => return composer.raw(wire).map(|_| ()),
             Content::Hidden { encryption, tag, value, layers } => (*encryption, tag, value, layers),
         };
-        let authenticator = composer.hiding_authenticator();
+        let authenticator = composer.hiding_authenticator()?;
         let hidden = if encryption == Encryption::UserPassword {
             hide::hide_password(value, &authenticator, secret)
         } else {

@@ -1,6 +1,6 @@
 //! What the composer and the secret refuse, so that nothing malformed leaves the house.
 
-use radius::attribute::AttributeType;
+use radius::attribute::{AttributeType, Tag};
 use radius::code::Code;
 use radius::compose::{self, ComposeError, Composer};
 use radius::credential::mschap::mppe::{Keys1, Keys2};
@@ -99,4 +99,21 @@ fn salts() {
         assert_ne!(salt, salt.next());
         assert_eq!(salt.next().octets()[0] & 0x80, 0x80);
     }
+}
+
+/// What depends on an authenticator cannot be composed without one.
+#[test]
+fn no_authenticator() {
+    let fill = |c: &mut Composer<'_>| {
+        assert_eq!(c.user_password(b"x", &secret()).err(), Some(ComposeError::NoAuthenticator));
+        let tunnel = c.tunnel_password(Tag::NONE, b"x", Salt::new(1), &secret()).err();
+        assert_eq!(tunnel, Some(ComposeError::NoAuthenticator));
+    };
+    let ahead = compose::attributes(&mut [0; 64], |c| {
+        fill(c);
+        assert_eq!(c.message_authenticator().err(), Some(ComposeError::NoAuthenticator));
+        Ok(())
+    });
+    assert_eq!(ahead, Ok(0));
+    fill(&mut Composer::signed_request(&mut [0; 64], Code::COA_REQUEST, 1).unwrap());
 }

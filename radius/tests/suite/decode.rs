@@ -93,7 +93,10 @@ fn signed_and_unknown() {
         .unwrap();
     let length = composer.finish(&secret);
     let seen = lines(&buffer[..length], knowledge);
-    assert_eq!(seen[4..], ["Packet-Signature = valid", "Acct-Status-Type = Interim-Update", "Attr-222 = 0x0102"]);
+    assert_eq!(
+        seen[4..],
+        ["Packet-Signature = valid", "Acct-Status-Type = Interim-Update", "Attr-222 = 0x0102"]
+    );
     buffer[0] = 99;
     let seen = lines(&buffer[..length], knowledge);
     assert_eq!(seen[0], "Packet-Type = 99");
