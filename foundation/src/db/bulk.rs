@@ -83,7 +83,7 @@ pub async fn insert<R>(
             at += 1;
         }
         query.text().push_str(") ");
-        query = query.append(tail);
+        query = query.push_sql(tail);
         touched += query.execute().await?;
         rest = &rest[size..];
     }

@@ -74,6 +74,15 @@ impl DatabaseUrl {
         matches!(self.0, Kind::Sqlite(_))
     }
 
+    /// The whole URL, password and all.
+    #[cfg(feature = "testing")]
+    pub(crate) fn text(&self) -> &str {
+        match &self.0 {
+            Kind::Sqlite(_) => "",
+            Kind::Postgres(text) => text,
+        }
+    }
+
     pub(super) const fn kind(&self) -> &Kind {
         &self.0
     }

@@ -6,15 +6,14 @@ use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction, pool::
 
 use super::{
     Sql,
-    error::Result,
-    query::{Connection, Query},
+    error::{Error, Result},
+    query::{Connection, Progress, Query},
 };
 
 /// A connection for reading; a [`Tx`](crate::Tx) derefs to one as well.
 pub struct Conn {
     inner: Inner,
-    /// Rows written so far.
-    written: u64,
+    progress: Progress,
 }
 
 pub(super) enum Inner {
@@ -34,17 +33,18 @@ pub enum Raw<'c> {
 }
 
 impl Conn {
-    pub(super) const fn new(inner: Inner) -> Self {
-        Self { inner, written: 0 }
+    pub(super) fn new(inner: Inner) -> Self {
+        let in_transaction = matches!(inner, Inner::SqliteTx(_) | Inner::PostgresTx(_));
+        Self { inner, progress: Progress { in_transaction, ..Progress::default() } }
     }
 
     /// Starts a statement.
     pub fn query(&mut self, sql: impl Into<Sql>) -> Query<'_> {
-        let Self { inner, written } = self;
-        Query::new(inner.connection(), sql.into(), written)
+        let Self { inner, progress } = self;
+        Query::new(inner.connection(), sql.into(), progress)
     }
 
-    /// The driver's own connection. Rows written through it count against no limit: say so to [`Conn::count_written`].
+    /// The driver's own connection. Say to [`Conn::count_written`] what is written through it; after an error, roll back.
     pub fn raw(&mut self) -> Raw<'_> {
         match self.inner.connection() {
             Connection::Sqlite(connection) => Raw::Sqlite(connection),
@@ -54,16 +54,19 @@ impl Conn {
 
     /// Counts rows that were written through [`Conn::raw`].
     pub const fn count_written(&mut self, rows: u64) {
-        self.written += rows;
+        self.progress.written += rows;
     }
 
     /// How many rows were written through this connection.
     pub(crate) const fn written(&self) -> u64 {
-        self.written
+        self.progress.written
     }
 
     /// Ends the transaction for good; a connection outside of one has nothing to end.
     pub(crate) async fn commit(self) -> Result<()> {
+        if self.progress.aborted {
+            return Err(Error::Aborted);
+        }
         match self.inner {
             Inner::SqliteTx(transaction) => transaction.commit().await?,
             Inner::PostgresTx(transaction) => transaction.commit().await?,

@@ -28,6 +28,9 @@ pub enum Error {
     /// The values break a CHECK, are null where they may not be, out of range or not of the column's form.
     #[error("the database refuses the values")]
     Refused(#[source] sqlx::Error),
+    /// An earlier statement of this transaction failed or was cancelled: nothing but a rollback is left, on both databases.
+    #[error("an earlier statement of the transaction failed")]
+    Aborted,
     /// A row that must be there is not.
     #[error("no such row")]
     RowNotFound,

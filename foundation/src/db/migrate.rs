@@ -28,11 +28,11 @@ pub struct Migrated {
 pub enum MigrateError {
     /// A newer binary was here.
     #[error(
-        "the database's schema is newer ({found}) than this program knows ({known}): start the newer program, or restore \
-         a backup from before the upgrade"
+        "the database's schema is newer than this program (it has migration {found}, the last known one is {known}): start \
+         the newer program, or restore a backup from before the upgrade"
     )]
     Newer {
-        /// The last migration that was applied.
+        /// The last migration that was applied and is not known.
         found: i64,
         /// The last that this binary holds.
         known: i64,
@@ -108,9 +108,12 @@ impl Db {
 async fn run<C: Migrate>(migrator: &Migrator, connection: &mut C) -> Result<usize, MigrateError> {
     connection.ensure_migrations_table(TABLE).await.map_err(driver)?;
     let applied = connection.list_applied_migrations(TABLE).await.map_err(driver)?;
-    let found = applied.iter().map(|migration| migration.version).max().unwrap_or(0);
-    let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
-    if found > known {
+    let foreign = applied
+        .iter()
+        .map(|migration| migration.version)
+        .filter(|version| !migrator.version_exists(*version));
+    if let Some(found) = foreign.max() {
+        let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
         return Err(MigrateError::Newer { found, known });
     }
     migrator.run_direct(None, connection, false).await.map_err(driver)?;
@@ -120,9 +123,7 @@ async fn run<C: Migrate>(migrator: &Migrator, connection: &mut C) -> Result<usiz
 fn driver(error: sqlx::migrate::MigrateError) -> MigrateError {
     use sqlx::migrate::MigrateError as Cause;
     match error {
-        Cause::VersionMissing(version) | Cause::VersionMismatch(version) | Cause::Dirty(version) => {
-            MigrateError::Altered { version }
-        }
+        Cause::VersionMismatch(version) | Cause::Dirty(version) => MigrateError::Altered { version },
         Cause::ExecuteMigration(source, version) => MigrateError::Failed { version, source: source.into() },
         Cause::Execute(source) => MigrateError::Database(source.into()),
         other => MigrateError::Database(Error::Statement(sqlx::Error::Migrate(Box::new(other)))),

@@ -220,6 +220,14 @@ async fn open_sqlite(config: &Config, path: &Path) -> Result<Pools, OpenError> {
         .max_lifetime(None)
         .test_before_acquire(false)
         .acquire_timeout(config.acquire_timeout)
+        // SQLite ends a transaction by itself when the disk is full or fails; the driver then believes it open for ever, and
+        // could begin no other. The ping waits for a rollback that a drop has begun.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
         .connect_with(
             common.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full),
         )

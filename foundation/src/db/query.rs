@@ -38,7 +38,7 @@ pub struct Query<'c> {
     text: Cow<'static, str>,
     pub(super) values: Values,
     connection: Connection<'c>,
-    written: &'c mut u64,
+    progress: &'c mut Progress,
 }
 
 /// The connection below a query.
@@ -78,31 +78,66 @@ impl Values {
     }
 }
 
-/// Runs one expression for the driver at hand: `$text` and `$arguments` are moved in, errors are ours.
-macro_rules! with_driver {
+/// How a connection fared so far.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Rows written.
+    pub(super) written: u64,
+    /// A transaction is open.
+    pub(super) in_transaction: bool,
+    /// A statement of the transaction failed, or was begun and cancelled. PostgreSQL refuses all that follows, and turns a
+    /// commit into a rollback without an error. SQLite may have rolled back by itself (a full disk), and would commit what
+    /// follows statement by statement. So nothing may follow.
+    pub(super) aborted: bool,
+}
+
+impl Progress {
+    fn begin(&mut self) -> Result<()> {
+        if self.aborted {
+            return Err(Error::Aborted);
+        }
+        self.aborted = self.in_transaction;
+        Ok(())
+    }
+
+    fn end<T>(&mut self, outcome: Result<T>) -> Result<T> {
+        // What cannot be read was executed all the same.
+        if matches!(outcome, Ok(_) | Err(Error::Decode(_))) {
+            self.aborted = false;
+        }
+        outcome
+    }
+}
+
+/// Runs `$body`, whose result is the driver's, on the connection at hand; gives its outcome, and the progress back.
+macro_rules! run {
     ($query:expr, |$connection:ident, $text:ident, $arguments:ident| $body:expr) => {{
-        let Query { text, values, connection, .. } = $query;
+        let Query { text, values, connection, progress } = $query;
         if let Some(cause) = values.broken {
             return Err(Error::Encode(cause));
         }
+        progress.begin()?;
         let $text = composed(text);
-        match (connection, values.arguments) {
-            (Connection::Sqlite($connection), Arguments::Sqlite($arguments)) => $body,
-            (Connection::Postgres($connection), Arguments::Postgres($arguments)) => $body,
+        let outcome = match (connection, values.arguments) {
+            (Connection::Sqlite($connection), Arguments::Sqlite($arguments)) => $body.map_err(Error::from),
+            (Connection::Postgres($connection), Arguments::Postgres($arguments)) => {
+                $body.map_err(Error::from)
+            }
             // `Query::new` makes both from one connection.
             _ => unreachable!("a query's values are encoded for its own connection"),
-        }
+        };
+        (progress.end(outcome), progress)
     }};
 }
 
 impl<'c> Query<'c> {
-    pub(super) fn new(connection: Connection<'c>, sql: Sql, written: &'c mut u64) -> Self {
+    pub(super) fn new(connection: Connection<'c>, sql: Sql, progress: &'c mut Progress) -> Self {
         let (text, arguments) = match connection {
             Connection::Sqlite(_) => (sql.sqlite, Arguments::Sqlite(SqliteArguments::default())),
             Connection::Postgres(_) => (sql.postgres, Arguments::Postgres(PgArguments::default())),
         };
         let values = Values { arguments, broken: None };
-        Self { text: Cow::Borrowed(text), values, connection, written }
+        Self { text: Cow::Borrowed(text), values, connection, progress }
     }
 
     /// Binds the next parameter. A value that cannot be encoded is reported when the query runs.
@@ -118,7 +153,8 @@ impl<'c> Query<'c> {
     }
 
     /// Appends text that may differ between the databases.
-    pub(super) fn append(self, sql: Sql) -> Self {
+    pub fn push_sql(self, sql: impl Into<Sql>) -> Self {
+        let sql = sql.into();
         let text = match self.connection {
             Connection::Sqlite(_) => sql.sqlite,
             Connection::Postgres(_) => sql.postgres,
@@ -156,12 +192,13 @@ impl<'c> Query<'c> {
     /// # Errors
     /// As [`Error`] sorts them.
     pub async fn execute(self) -> Result<u64> {
-        let written = self.written;
-        let query = Query { written: &mut 0, ..self };
-        let rows = with_driver!(query, |connection, text, arguments| {
-            sqlx::query_with(text, arguments).execute(connection).await?.rows_affected()
+        let writes = writes(&self.text);
+        let (rows, progress) = run!(self, |connection, text, arguments| {
+            sqlx::query_with(text, arguments).execute(connection).await.map(|done| done.rows_affected())
         });
-        *written += rows;
+        // SQLite repeats the count of the last statement that wrote.
+        let rows = if writes { rows? } else { rows.map(|_| 0)? };
+        progress.written += rows;
         Ok(rows)
     }
 
@@ -189,9 +226,10 @@ impl<'c> Query<'c> {
     /// # Errors
     /// As [`Error`] sorts them.
     pub async fn fetch_optional<T: Row>(self) -> Result<Option<T>> {
-        Ok(with_driver!(self, |connection, text, arguments| {
-            sqlx::query_as_with::<_, T, _>(text, arguments).fetch_optional(connection).await?
-        }))
+        run!(self, |connection, text, arguments| {
+            sqlx::query_as_with::<_, T, _>(text, arguments).fetch_optional(connection).await
+        })
+        .0
     }
 
     /// The row, which must be there.
@@ -207,9 +245,10 @@ impl<'c> Query<'c> {
     /// # Errors
     /// As [`Error`] sorts them.
     pub async fn fetch_all<T: Row>(self) -> Result<Vec<T>> {
-        Ok(with_driver!(self, |connection, text, arguments| {
-            sqlx::query_as_with::<_, T, _>(text, arguments).fetch_all(connection).await?
-        }))
+        run!(self, |connection, text, arguments| {
+            sqlx::query_as_with::<_, T, _>(text, arguments).fetch_all(connection).await
+        })
+        .0
     }
 
     /// Hands each row to `take` as it arrives: for tables that do not belong in memory twice.
@@ -217,14 +256,24 @@ impl<'c> Query<'c> {
     /// # Errors
     /// As [`Error`] sorts them; rows before the failure were handed over.
     pub async fn for_each<T: Row>(self, mut take: impl FnMut(T)) -> Result<()> {
-        with_driver!(self, |connection, text, arguments| {
+        run!(self, |connection, text, arguments| {
             let mut rows = sqlx::query_as_with::<_, T, _>(text, arguments).fetch(connection);
-            while let Some(row) = rows.try_next().await? {
-                take(row);
+            loop {
+                match rows.try_next().await {
+                    Ok(Some(row)) => take(row),
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
             }
-        });
-        Ok(())
+        })
+        .0
     }
+}
+
+/// Does the statement write rows? (Those that define tables do not.)
+fn writes(text: &str) -> bool {
+    let word = text.split_ascii_whitespace().next().unwrap_or_default();
+    ["INSERT", "UPDATE", "DELETE", "WITH"].iter().any(|verb| word.eq_ignore_ascii_case(verb))
 }
 
 impl fmt::Debug for Query<'_> {

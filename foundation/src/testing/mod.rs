@@ -1,6 +1,6 @@
 //! The battery: each store function is tested on both databases.
 //!
-//! ```ignore
+//! ```text
 //! foundation::battery! { a_router_is_found_by_name }
 //!
 //! async fn a_router_is_found_by_name(db: TestDb) { … }
@@ -11,9 +11,13 @@
 //! `RRNETD_ALLOW_NO_POSTGRES=1` says that it may be absent.
 #![expect(clippy::panic, clippy::print_stderr, reason = "a broken test set-up ends the test, and says so")]
 
+mod cable;
+
 use std::{future::Future, ops::Deref};
 
 use base::{Clock, DatabaseId, Platform, Scope, TenantId, Timestamp};
+
+pub use cable::Cable;
 
 use crate::{
     Db,
@@ -31,7 +35,6 @@ const CONNECTIONS: u32 = 4;
 pub struct TestDb {
     db: Db,
     config: Config,
-    identity: DatabaseId,
 }
 
 impl TestDb {
@@ -43,16 +46,31 @@ impl TestDb {
         open(&self.config).await
     }
 
+    /// Opens the same database once more, with as many connections to PostgreSQL as a load needs.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
+    pub async fn open_for_load(&self, connections: u32) -> Db {
+        open(&Config { connections, ..self.config.clone() }).await
+    }
+
+    /// A cable to the PostgreSQL server, and how to open this database through it.
+    ///
+    /// # Panics
+    /// On SQLite, which has no server.
+    pub async fn cable(&self) -> (Cable, Config) {
+        let text = self.config.url.text();
+        let (start, rest) = text.rsplit_once('@').unwrap_or_else(|| panic!("no login in the URL"));
+        let (server, name) = rest.split_once('/').unwrap_or_else(|| panic!("no database in the URL"));
+        let cable = Cable::new(server).await;
+        let url = parse(&format!("{start}@{}/{name}", cable.address()));
+        (cable, Config { url, ..self.config.clone() })
+    }
+
     /// How it was opened.
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
-    }
-
-    /// Its id.
-    #[must_use]
-    pub const fn identity(&self) -> DatabaseId {
-        self.identity
     }
 
     /// The daemon's own act at [`NOW`].
@@ -69,8 +87,10 @@ impl TestDb {
 
     async fn prepare(config: Config) -> Self {
         let db = open(&config).await;
-        let migrated = db.migrate(NOW).await.unwrap_or_else(|error| panic!("migrations: {error}: {error:?}"));
-        Self { db, config, identity: migrated.database }
+        if let Err(error) = db.migrate(NOW).await {
+            panic!("{error}: {error:?}");
+        }
+        Self { db, config }
     }
 }
 

@@ -16,7 +16,10 @@ use sqlx::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Pending, Woken};
-use crate::{Db, db::Result};
+use crate::{
+    Db,
+    db::{Error, Result},
+};
 
 /// Tenants in one notification: PostgreSQL takes 8,000 octets, an id is 32.
 const TENANTS_PER_NOTIFICATION: usize = 200;
@@ -33,8 +36,8 @@ pub async fn relay(db: &Db, stop: &CancellationToken) {
     let relay = Relay { db, options: &options, own: AtomicU32::new(0), lost: AtomicBool::new(false) };
     tokio::select! {
         () = stop.cancelled() => {}
-        () = relay.keep(async || relay.announce().await) => {}
-        () = relay.keep(async || relay.listen().await) => {}
+        () = relay.keep_announcing() => {}
+        () = relay.keep_listening() => {}
     }
 }
 
@@ -48,16 +51,26 @@ struct Relay<'a> {
 }
 
 impl Relay<'_> {
-    /// Does `work` again and again; it ends only by failing.
-    async fn keep(&self, work: impl AsyncFn() -> Result<Infallible>) {
+    async fn keep_announcing(&self) {
         loop {
-            let Err(error) = work().await;
-            if !self.lost.swap(true, Relaxed) {
-                let error = &error as &dyn StdError;
-                tracing::warn!(error, "out of touch with the other nodes; polling goes on");
-            }
-            tokio::time::sleep(PAUSE).await;
+            let Err(error) = self.announce().await;
+            self.pause(&error).await;
         }
+    }
+
+    async fn keep_listening(&self) {
+        loop {
+            let Err(error) = self.listen().await;
+            self.pause(&error).await;
+        }
+    }
+
+    async fn pause(&self, error: &Error) {
+        if !self.lost.swap(true, Relaxed) {
+            let error = error as &dyn StdError;
+            tracing::warn!(error, "out of touch with the other nodes; polling goes on");
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 
     async fn announce(&self) -> Result<Infallible> {
