@@ -78,7 +78,7 @@ impl Composer<'_> {
         let length = self.length();
         for part in packet.chunks(MAX_VALUE_LENGTH) {
             if let Err(error) = self.octets(AttributeType::EAP_MESSAGE, part) {
-                self.length = length;
+                self.truncate(length);
                 return Err(error);
             }
         }

@@ -7,7 +7,7 @@ use crate::packet::Authenticator;
 use crate::secret::SharedSecret;
 
 /// The User-Password of a request, still hidden.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct UserPassword<'a> {
     hidden: &'a [u8],
     authenticator: &'a Authenticator,
@@ -30,5 +30,12 @@ impl<'a> UserPassword<'a> {
             Ok(revealed) => revealed.expose().ct_eq(password).into(),
             Err(_) => false,
         }
+    }
+}
+
+/// Prints nothing: passwords are guessed from less.
+impl std::fmt::Debug for UserPassword<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UserPassword(..)")
     }
 }
