@@ -84,7 +84,7 @@ pub async fn claim(tx: &mut Tx, origin: &impl Origin, key: &Key, request: &Finge
     if hash != request.0 {
         return Ok(Claim::Taken);
     }
-    let status = u16::try_from(status).map_err(|error| Error::Decode(sqlx::Error::Decode(error.into())))?;
+    let status = u16::try_from(status).map_err(Error::decode)?;
     Ok(Claim::Done(Answer { status, body }))
 }
 

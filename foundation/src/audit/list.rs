@@ -121,12 +121,9 @@ impl TryFrom<Row> for Recorded {
 
     fn try_from(row: Row) -> Result<Self> {
         let json = |text: Option<String>| {
-            text.map(|text| serde_json::from_str(&text))
-                .transpose()
-                .map_err(|error| Error::Decode(sqlx::Error::Decode(Box::new(error))))
+            text.map(|text| serde_json::from_str(&text)).transpose().map_err(Error::decode)
         };
-        let hash = <[u8; 32]>::try_from(row.hash.as_slice())
-            .map_err(|error| Error::Decode(sqlx::Error::Decode(Box::new(error))))?;
+        let hash = <[u8; 32]>::try_from(row.hash.as_slice()).map_err(Error::decode)?;
         Ok(Self {
             sequence: row.sequence,
             at: row.at,

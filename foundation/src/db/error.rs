@@ -3,7 +3,7 @@
 //! `Unavailable` and `Conflict` are worth another try; `Unique`, `ForeignKey` and `Refused` are the database's last word
 //! on the values; the rest are defects of ours or of the stored data.
 
-use sqlx::error::{DatabaseError, ErrorKind};
+use sqlx::error::{BoxDynError, DatabaseError, ErrorKind};
 
 /// The result of a statement.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -44,7 +44,7 @@ pub enum Error {
     },
     /// A bound value cannot be encoded.
     #[error("a value cannot be written")]
-    Encode(#[source] sqlx::error::BoxDynError),
+    Encode(#[source] BoxDynError),
     /// A stored value is not what its column may hold.
     #[error("a stored value cannot be read")]
     Decode(#[source] sqlx::Error),
@@ -82,6 +82,12 @@ impl Error {
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
         matches!(self, Self::Unique(_) | Self::ForeignKey(_) | Self::Refused(_) | Self::Encode(_))
+    }
+
+    /// A stored value that is not what its column may hold.
+    #[must_use]
+    pub fn decode(cause: impl Into<BoxDynError>) -> Self {
+        Self::Decode(sqlx::Error::Decode(cause.into()))
     }
 
     /// `Ok` when `actual` is the number of rows that was meant.

@@ -23,3 +23,5 @@ pub use migrate::{MigrateError, Migrated};
 pub use pool::{Db, OpenError};
 pub use query::{Param, Query, Row};
 pub use sql::{Sql, dialect};
+/// A document: TEXT on SQLite, JSONB on PostgreSQL.
+pub use sqlx::types::Json;

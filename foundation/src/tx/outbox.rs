@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use base::{TenantId, Timestamp};
-use sqlx::types::Json;
 
 use super::Origin;
 use crate::{
     Conn,
     audit::{self, Entry, Hash, Link},
     change::Change,
-    db::{Error, Result, bulk},
+    db::{Error, Json, Result, bulk},
     event::Event,
 };
 
@@ -168,9 +167,7 @@ async fn write_entries(
     if entries.is_empty() {
         return Ok(());
     }
-    let mut hash = <[u8; 32]>::try_from(hash)
-        .map(Hash::from_bytes)
-        .map_err(|error| Error::Decode(sqlx::Error::Decode(Box::new(error))))?;
+    let mut hash = <[u8; 32]>::try_from(hash).map(Hash::from_bytes).map_err(Error::decode)?;
     let chained: Vec<(Link, Hash)> = (before + 1..)
         .zip(entries)
         .map(|(sequence, entry)| {

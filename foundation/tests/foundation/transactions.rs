@@ -7,7 +7,7 @@ use foundation::{
     change::{self, Change, Following},
     db::{Error, HOLD_LIMIT, ROWS_LIMIT, Sql, bulk, dialect},
     event::{Event, events_after},
-    testing::TestDb,
+    testing::{TestDb, on_postgres},
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -196,4 +196,24 @@ async fn bulk_work_holds_the_writer_shortly(db: TestDb) {
     assert!(holds.transactions >= 40);
     let median = holds.percentile(50).unwrap_or(Duration::MAX);
     assert!(median <= HOLD_LIMIT, "half of the transactions were held longer than {HOLD_LIMIT:?}: {holds:?}");
+}
+
+#[test]
+fn a_lock_that_does_not_come_is_a_conflict() {
+    on_postgres(|db| async move {
+        create(&db, &[TALLY]).await;
+        let insert = "INSERT INTO tally (id, text) VALUES (1, 'x') ON CONFLICT (id) DO NOTHING";
+        let mut first = db.begin().await.unwrap();
+        first.query(insert).execute_one().await.unwrap();
+        let mut second = db.begin().await.unwrap();
+        second.query("SET LOCAL lock_timeout = '50ms'").execute().await.unwrap();
+        let lost = second.query(insert).execute_optional().await.unwrap_err();
+        assert!(matches!(lost, Error::Conflict(_)) && lost.is_transient() && !lost.is_refusal(), "{lost:?}");
+        first.commit().await.unwrap();
+        drop(second);
+        // The same transaction again sees what won.
+        let mut again = db.begin().await.unwrap();
+        assert!(!again.query(insert).execute_optional().await.unwrap());
+        again.commit().await.unwrap();
+    });
 }
