@@ -3,3 +3,4 @@
 pub mod directory;
 pub mod journal;
 pub mod live;
+pub mod policy;

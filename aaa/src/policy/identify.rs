@@ -1,0 +1,157 @@
+//! Which router sent a datagram, and is it really that router?
+
+use std::{net::SocketAddr, sync::Arc};
+
+use radius::{
+    attribute::AttributeType,
+    authenticator::{AuthenticatorError, MessageAuthenticator, verify_request},
+    index::{Index, Presence},
+    packet::Packet,
+    replay::Key,
+    service::{Ask, Service},
+};
+
+use super::{
+    Policy,
+    contract::{Datagram, DropReason, Port},
+};
+use crate::{
+    directory::entry::{MessageAuthenticatorPolicy, Router},
+    live::{Path, RouterState},
+};
+
+/// A request whose sender is known.
+#[derive(Debug)]
+pub struct Identified<'a> {
+    pub(super) index: Index<'a>,
+    pub(super) ask: Ask,
+    pub(super) router: Arc<Router>,
+    pub(super) state: Arc<RouterState>,
+    pub(super) path: Path,
+    pub(super) port: Port,
+    key: Key,
+}
+
+impl<'a> Identified<'a> {
+    /// What makes it a duplicate of another (RFC 5080 §2.2.2).
+    #[must_use]
+    pub const fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The packet, without what followed it in the datagram.
+    #[must_use]
+    pub const fn packet(&self) -> Packet<'a> {
+        self.index.packet()
+    }
+
+    /// The router that sent it.
+    #[must_use]
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+}
+
+impl Policy {
+    /// Parses a datagram and finds the router that sent it: by source address alone, never by what the packet says of
+    /// itself (RFC 2865 §3, §5.4, §5.32). Where several routers share an address, it is the one whose secret verifies
+    /// the packet. The address is looked up before anything else, so that a flood from elsewhere costs one probe.
+    ///
+    /// # Errors
+    /// When the datagram is to be discarded, and why.
+    pub fn identify<'a>(&self, datagram: &Datagram<'a>) -> Result<Identified<'a>, DropReason> {
+        let peer = datagram.peer.ip();
+        let routers = self.directory.routers_at(peer).ok_or(DropReason::UnknownClient)?;
+        let index = Index::parse(datagram.bytes).map_err(|_| DropReason::Malformed)?;
+        let service = match datagram.port {
+            Port::Authentication => Service::Authentication,
+            Port::Accounting => Service::Accounting,
+        };
+        let ask = service.ask(index.packet().code()).ok_or(DropReason::UnexpectedCode)?;
+        let router = self.sender(&routers, &index, ask)?;
+        let state = self.live.router(router.id, router.tenant);
+        if ask == Ask::Access {
+            state.message_authenticator(index.message_authenticator() != Presence::Absent);
+        }
+        Ok(Identified {
+            ask,
+            router: Arc::clone(router),
+            state,
+            path: Path { peer, local: datagram.local },
+            port: datagram.port,
+            key: key(datagram, &index),
+            index,
+        })
+    }
+
+    /// The one of `routers` that signed the packet.
+    fn sender<'r>(
+        &self,
+        routers: &'r [Arc<Router>],
+        index: &Index<'_>,
+        ask: Ask,
+    ) -> Result<&'r Arc<Router>, DropReason> {
+        if let [router] = routers {
+            return match verify_request(index, &router.secret) {
+                Ok(MessageAuthenticator::Absent) if ask == Ask::Access => {
+                    self.tolerates_unsigned(router, index).map(|()| router)
+                }
+                Ok(_) => Ok(router),
+                Err(error) => {
+                    if error.depends_on_secret() {
+                        self.live.router(router.id, router.tenant).forged();
+                    }
+                    Err(reason(error))
+                }
+            };
+        }
+        let mut refusal = DropReason::AmbiguousRouter;
+        for router in routers {
+            match verify_request(index, &router.secret) {
+                // An Access-Request without Message-Authenticator is signed by nobody: any secret "verifies" it.
+                Ok(MessageAuthenticator::Absent) if ask == Ask::Access => {
+                    return Err(DropReason::AmbiguousRouter);
+                }
+                Ok(_) => return Ok(router),
+                Err(error) if error.depends_on_secret() => refusal = reason(error),
+                Err(error) => return Err(reason(error)),
+            }
+        }
+        Err(refusal)
+    }
+
+    /// Whether this router may send an Access-Request without Message-Authenticator. One with Proxy-State never may: that
+    /// is where the forgery of CVE-2024-3596 puts its collision.
+    fn tolerates_unsigned(&self, router: &Router, index: &Index<'_>) -> Result<(), DropReason> {
+        let is_tolerated = router.message_authenticator == MessageAuthenticatorPolicy::Off
+            && !index.has(AttributeType::PROXY_STATE);
+        if is_tolerated {
+            return Ok(());
+        }
+        self.live.router(router.id, router.tenant).message_authenticator(false);
+        Err(DropReason::MessageAuthenticatorMissing)
+    }
+}
+
+const fn reason(error: AuthenticatorError) -> DropReason {
+    match error {
+        AuthenticatorError::Wrong => DropReason::AuthenticatorInvalid,
+        AuthenticatorError::MessageAuthenticatorMissing => DropReason::MessageAuthenticatorMissing,
+        AuthenticatorError::MessageAuthenticatorWrong
+        | AuthenticatorError::MessageAuthenticatorMalformed
+        | AuthenticatorError::MessageAuthenticatorRepeated => DropReason::MessageAuthenticatorInvalid,
+        AuthenticatorError::NotRequest => DropReason::UnexpectedCode,
+    }
+}
+
+fn key(datagram: &Datagram<'_>, index: &Index<'_>) -> Key {
+    // The registered numbers stand for the two ports, wherever they really are: a probe to one is no copy of a probe to
+    // the other.
+    let port = match datagram.port {
+        Port::Authentication => 1_812,
+        Port::Accounting => 1_813,
+    };
+    let packet = index.packet();
+    let local = SocketAddr::new(datagram.local, port);
+    Key::new(datagram.peer, local, packet.code(), packet.identifier(), *packet.authenticator())
+}
