@@ -60,10 +60,19 @@ command -v "$KERNEL" >/dev/null || die "user-mode-linux is not installed"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/rrnetd-nas.XXXXXXXX")
 kernel_pid=
+# The guest is a session of its own, helper processes and all.
+switch_off() {
+    if [[ $kernel_pid ]]; then
+        kill -KILL -- "-$kernel_pid" || true
+        wait "$kernel_pid" || true
+        kernel_pid=
+    fi
+} 2>/dev/null
+# shellcheck disable=SC2317
 finish() {
     local status=$?
     trap - EXIT
-    if [[ $kernel_pid ]]; then kill -KILL "$kernel_pid" 2>/dev/null && wait "$kernel_pid" 2>/dev/null; fi
+    switch_off
     if [[ $logs ]]; then mkdir -p "$logs" && cp -r "$work/log/." "$work/events" "$logs/"; fi
     rm -rf "$work"
     exit "$status"
@@ -76,7 +85,7 @@ mkdir "$work/log" "$work/uml"
 (umask 077 && echo "$secret" >"$work/secret")
 cp "$here/radius/dictionary" "$work/dictionary"
 
-"$KERNEL" "mem=$GUEST_MEMORY" root=/dev/root rootfstype=hostfs rootflags=/ ro quiet "init=$here/guest.sh" \
+setsid setpriv --pdeathsig KILL "$KERNEL" "mem=$GUEST_MEMORY" root=/dev/root rootfstype=hostfs rootflags=/ ro quiet "init=$here/guest.sh" \
     "vec0:transport=tap,ifname=$tap" con=null con0=null,fd:1 "umid=nas" "uml_dir=$work/uml" \
     "NAS_WORK=$work" "NAS_HOST=${auth%:*}" "NAS_GUEST=$guest" "NAS_AUTH_PORT=${auth##*:}" "NAS_ACCT_PORT=${acct##*:}" \
     </dev/null >"$work/log/console.log" 2>&1 &
@@ -127,7 +136,5 @@ for ((tries = 0; tries < 50; tries++)); do
     kill -0 "$kernel_pid" 2>/dev/null || break
     sleep 0.1
 done
-kill -KILL "$kernel_pid" 2>/dev/null || true
-wait "$kernel_pid" 2>/dev/null || true
-kernel_pid=
+switch_off
 wait "$events_pid" || true

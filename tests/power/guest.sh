@@ -5,7 +5,7 @@
 # power.sh is mounted on /run/work: the command comes from there and its exit status goes there. The first serial line is the
 # command's output. Kernel parameters POWER_… say the rest.
 set -u
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/run/disk
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/run/disk TMPDIR=/run
 
 finish() {
     echo "$1" >/run/work/status
@@ -17,7 +17,6 @@ finish() {
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /tmp
 mkdir -p /dev/pts /dev/shm /run/work /run/disk
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
