@@ -3,4 +3,5 @@
 pub mod directory;
 pub mod journal;
 pub mod live;
+pub mod net;
 pub mod policy;

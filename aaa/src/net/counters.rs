@@ -59,8 +59,11 @@ pub(super) struct Counters {
 impl Counters {
     /// For the worker `number` with so many sockets.
     pub(super) fn new(number: usize, sockets: usize) -> Self {
-        let unanswered = |reason: &'static str| Rising::new(counter!("rrnetd_radius_unanswered_total", "reason" => reason));
-        let duplicates = |kind: &'static str| Rising::new(counter!("rrnetd_radius_duplicates_total", "kind" => kind));
+        let unanswered = |reason: &'static str| {
+            Rising::new(counter!("rrnetd_radius_unanswered_total", "reason" => reason))
+        };
+        let duplicates =
+            |kind: &'static str| Rising::new(counter!("rrnetd_radius_duplicates_total", "kind" => kind));
         Self {
             received: Rising::new(counter!("rrnetd_radius_datagrams_received_total")),
             panics: Rising::new(counter!("rrnetd_radius_panics_total")),
@@ -72,7 +75,9 @@ impl Counters {
             kernel_drops: Rising::new(counter!("rrnetd_radius_kernel_drops_total")),
             dropped: DropReason::ALL
                 .iter()
-                .map(|reason| Rising::new(counter!("rrnetd_radius_dropped_total", "reason" => reason.as_str())))
+                .map(|reason| {
+                    Rising::new(counter!("rrnetd_radius_dropped_total", "reason" => reason.as_str()))
+                })
                 .collect(),
             kernel_seen: vec![0; sockets],
             replayed: duplicates("replayed"),

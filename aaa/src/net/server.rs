@@ -40,7 +40,9 @@ pub struct Listen {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Another program listens there.
-    #[error("the port of {address} is taken by another program: stop it, or choose another port in the configuration")]
+    #[error(
+        "the port of {address} is taken by another program: stop it, or choose another port in the configuration"
+    )]
     Taken {
         /// The address.
         address: SocketAddr,
@@ -120,7 +122,9 @@ impl Bound {
             accounting: Vec::new(),
             receive_buffer: usize::MAX,
         };
-        for (port, addresses) in [(Port::Authentication, &listen.authentication), (Port::Accounting, &listen.accounting)] {
+        for (port, addresses) in
+            [(Port::Authentication, &listen.authentication), (Port::Accounting, &listen.accounting)]
+        {
             for address in addresses {
                 let sockets = open_group(*address, count, listen.receive_buffer)?;
                 for (worker, socket) in bound.workers.iter_mut().zip(sockets) {
@@ -167,7 +171,8 @@ impl Bound {
             let mut secret = [0; 16];
             getrandom::fill(&mut secret).map_err(|error| BindError::Resources(error.into()))?;
             let replay = ReplayCache::new(self.duplicates, HashSecret::new(secret));
-            let worker = Worker::new(number, shared.clone(), listeners, wake.clone(), Arc::clone(&stop), replay);
+            let worker =
+                Worker::new(number, shared.clone(), listeners, wake.clone(), Arc::clone(&stop), replay);
             let thread = thread::Builder::new()
                 .name(format!("radius-{number}"))
                 .spawn(move || worker.run())
@@ -181,7 +186,8 @@ impl Bound {
 /// Opens `count` sockets that share the port of `address`.
 fn open_group(address: SocketAddr, count: usize, receive_buffer: usize) -> Result<Vec<UdpSocket>, BindError> {
     let bind = |address, share_port| {
-        UdpSocket::bind(address, Options { share_port, receive_buffer }).map_err(|error| BindError::new(address, error))
+        UdpSocket::bind(address, Options { share_port, receive_buffer })
+            .map_err(|error| BindError::new(address, error))
     };
     if address.port() != 0 {
         // Sharing a port with sockets of an older daemon of the same user would succeed, and each would get half of

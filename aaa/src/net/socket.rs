@@ -13,6 +13,7 @@ use std::{
     ptr,
 };
 
+use sizes::{FAMILY_V4, FAMILY_V6, INTEGER_OCTETS, STORAGE_OCTETS, V4_OCTETS, V6_OCTETS};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Datagrams of one batch: at 64 the cost of the system call is spread thin (about 20 ns a datagram), and a wake-up's
@@ -100,7 +101,7 @@ impl UdpSocket {
             libc::recvmmsg(
                 self.socket.as_raw_fd(),
                 inbox.arrays.headers.as_mut_ptr(),
-                BATCH as libc::c_uint,
+                count_of(BATCH),
                 libc::MSG_DONTWAIT,
                 ptr::null_mut(),
             )
@@ -132,7 +133,7 @@ impl UdpSocket {
                 libc::sendmmsg(
                     self.socket.as_raw_fd(),
                     outbox.arrays.headers.as_mut_ptr().add(from),
-                    (outbox.count - from) as libc::c_uint,
+                    count_of(outbox.count - from),
                     libc::MSG_DONTWAIT,
                 )
             };
@@ -157,18 +158,28 @@ impl AsFd for UdpSocket {
     }
 }
 
+// C's sizes and families in the types that the calls take: all far below the types' limits.
+#[expect(clippy::cast_possible_truncation, reason = "constants of a few octets")]
+mod sizes {
+    pub(super) const INTEGER_OCTETS: libc::socklen_t = size_of::<libc::c_int>() as libc::socklen_t;
+    pub(super) const STORAGE_OCTETS: libc::socklen_t = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    pub(super) const V4_OCTETS: libc::socklen_t = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+    pub(super) const V6_OCTETS: libc::socklen_t = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
+    pub(super) const FAMILY_V4: libc::sa_family_t = libc::AF_INET as libc::sa_family_t;
+    pub(super) const FAMILY_V6: libc::sa_family_t = libc::AF_INET6 as libc::sa_family_t;
+}
+
+/// A number of headers, at most [`BATCH`], as the calls take it.
+fn count_of(headers: usize) -> libc::c_uint {
+    libc::c_uint::try_from(headers).unwrap_or(0)
+}
+
 /// Sets an integer option.
 fn set_option(socket: &Socket, level: libc::c_int, name: libc::c_int, value: usize) -> io::Result<()> {
     let value = libc::c_int::try_from(value).unwrap_or(libc::c_int::MAX);
     // SAFETY: the option's value is a C int, and its address and size are given.
     let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            ptr::from_ref(&value).cast(),
-            size_of_val(&value) as libc::socklen_t,
-        )
+        libc::setsockopt(socket.as_raw_fd(), level, name, ptr::from_ref(&value).cast(), INTEGER_OCTETS)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -256,8 +267,7 @@ impl Inbox {
 
     fn point(&mut self) {
         for index in 0..BATCH {
-            let address = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-            self.arrays.point(index, DATAGRAM_OCTETS, address, CONTROL_OCTETS);
+            self.arrays.point(index, DATAGRAM_OCTETS, STORAGE_OCTETS, CONTROL_OCTETS);
         }
     }
 
@@ -429,20 +439,20 @@ fn write_address(storage: &mut libc::sockaddr_storage, address: SocketAddr) -> l
         SocketAddr::V4(address) => {
             // SAFETY: the storage is large and aligned enough for any address, and both are structures of integers.
             let raw = unsafe { &mut *ptr::from_mut(storage).cast::<libc::sockaddr_in>() };
-            raw.sin_family = libc::AF_INET as libc::sa_family_t;
+            raw.sin_family = FAMILY_V4;
             raw.sin_port = address.port().to_be();
             raw.sin_addr.s_addr = u32::from(*address.ip()).to_be();
-            size_of::<libc::sockaddr_in>() as libc::socklen_t
+            V4_OCTETS
         }
         SocketAddr::V6(address) => {
             // SAFETY: as above.
             let raw = unsafe { &mut *ptr::from_mut(storage).cast::<libc::sockaddr_in6>() };
-            raw.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+            raw.sin6_family = FAMILY_V6;
             raw.sin6_port = address.port().to_be();
             raw.sin6_flowinfo = address.flowinfo();
             raw.sin6_addr.s6_addr = address.ip().octets();
             raw.sin6_scope_id = address.scope_id();
-            size_of::<libc::sockaddr_in6>() as libc::socklen_t
+            V6_OCTETS
         }
     }
 }

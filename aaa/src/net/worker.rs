@@ -98,10 +98,8 @@ impl Worker {
         while !self.stop.load(Ordering::Acquire) {
             let ready = self.wait(true);
             let now = self.shared.clock.now();
-            for index in 0..self.listeners.len() {
-                if ready[index] {
-                    self.serve(now, index);
-                }
+            for (index, _) in ready.into_iter().enumerate().filter(|(_, ready)| *ready) {
+                self.serve(now, index);
             }
             self.release(self.shared.clock.now());
             self.counters.flush(&self.replay, self.parked.len());
@@ -118,10 +116,11 @@ impl Worker {
             Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: i64::from(left.subsec_nanos()) }
         });
         let listeners = if read { self.listeners.as_slice() } else { &[] };
-        let mut descriptors: [PollFd<'_>; MAX_LISTENERS + 1] = std::array::from_fn(|index| match listeners.get(index) {
-            Some(listener) => PollFd::new(&listener.socket, PollFlags::IN),
-            None => PollFd::new(&self.wake, PollFlags::IN),
-        });
+        let mut descriptors: [PollFd<'_>; MAX_LISTENERS + 1] =
+            std::array::from_fn(|index| match listeners.get(index) {
+                Some(listener) => PollFd::new(&listener.socket, PollFlags::IN),
+                None => PollFd::new(&self.wake, PollFlags::IN),
+            });
         let used = listeners.len() + 1;
         if let Err(error) = poll(&mut descriptors[..used], timeout.as_ref())
             && error != rustix::io::Errno::INTR

@@ -1,0 +1,252 @@
+//! A session as its row: what is stored, and how the rules' values become columns and back.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use aaa::live::{
+    AccountingEvent, End, EndCause, Identifiers, Progress, StoredIdentifiers, Usage,
+    identifiers::{ACCT_SESSION_ID, KEPT, USER_NAME},
+    identity::Known,
+};
+use base::{MacAddress, RouterId, SessionId, SubscriberId, TenantId, Timestamp};
+
+/// A row of `session`.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(super) struct Row {
+    pub(super) tenant_id: TenantId,
+    pub(super) id: SessionId,
+    pub(super) router_id: RouterId,
+    pub(super) subscriber_id: Option<SubscriberId>,
+    pub(super) name_hash: i64,
+    pub(super) from_cookie: bool,
+    pub(super) overlay_generation: Option<i64>,
+    pub(super) username: String,
+    pub(super) acct_session_id: String,
+    pub(super) identifiers: Vec<u8>,
+    pub(super) framed_address: Option<String>,
+    pub(super) framed_ipv6_address: Option<String>,
+    pub(super) framed_ipv6_prefix: Option<String>,
+    pub(super) delegated_ipv6_prefix: Option<String>,
+    pub(super) mac: Option<MacAddress>,
+    pub(super) nas_port: Option<i64>,
+    pub(super) started_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    pub(super) session_seconds: i64,
+    pub(super) upload_octets: i64,
+    pub(super) download_octets: i64,
+    pub(super) upload_packets: i64,
+    pub(super) download_packets: i64,
+    pub(super) ended_at: Option<Timestamp>,
+    pub(super) end_cause: Option<String>,
+    pub(super) terminate_cause: i64,
+}
+
+impl Row {
+    /// The row of a session of which `event` is the first packet.
+    pub(super) fn open(
+        tenant: TenantId,
+        router: RouterId,
+        id: SessionId,
+        name_hash: i64,
+        event: &AccountingEvent<'_>,
+    ) -> (Self, Usage) {
+        let (progress, change) = Progress::open(event);
+        let mut row = Self {
+            tenant_id: tenant,
+            id,
+            router_id: router,
+            subscriber_id: None,
+            name_hash,
+            from_cookie: event.cookie.is_some_and(|cookie| cookie.session == id),
+            overlay_generation: event.cookie.map(|cookie| i64::from(cookie.overlay_generation)),
+            username: text(event.username),
+            acct_session_id: text(event.session_id),
+            identifiers: Vec::new(),
+            framed_address: None,
+            framed_ipv6_address: None,
+            framed_ipv6_prefix: None,
+            delegated_ipv6_prefix: None,
+            mac: None,
+            nas_port: None,
+            started_at: progress.started,
+            updated_at: progress.updated,
+            session_seconds: 0,
+            upload_octets: 0,
+            download_octets: 0,
+            upload_packets: 0,
+            download_packets: 0,
+            ended_at: None,
+            end_cause: None,
+            terminate_cause: 0,
+        };
+        row.set_progress(&progress);
+        row.note(event);
+        (row, change.added)
+    }
+
+    /// Takes one more packet of the session; how much its usage rose.
+    pub(super) fn take(&mut self, event: &AccountingEvent<'_>) -> Usage {
+        let mut progress = self.progress();
+        let change = progress.apply(event);
+        self.set_progress(&progress);
+        self.note(event);
+        change.added
+    }
+
+    /// Ends it by inference; an end that is known stays. False when there was one.
+    pub(super) fn presume_ended(&mut self, at: Timestamp, cause: EndCause) -> bool {
+        let mut progress = self.progress();
+        let was_open = progress.end.is_none();
+        progress.presume_ended(at.max(self.started_at), cause);
+        self.set_progress(&progress);
+        was_open
+    }
+
+    /// What a packet tells beside the progress: later values replace earlier ones, absent ones change nothing.
+    fn note(&mut self, event: &AccountingEvent<'_>) {
+        let mut stored = self.stored_identifiers();
+        stored.update(&event.identifiers);
+        self.identifiers = stored.as_attributes().to_vec();
+        if let Some(address) = event.framed_address {
+            self.framed_address = Some(address.to_string());
+        }
+        if let Some(address) = event.framed_ipv6_address {
+            self.framed_ipv6_address = Some(address.to_string());
+        }
+        if let Some((prefix, length)) = event.framed_ipv6_prefix {
+            self.framed_ipv6_prefix = Some(format!("{prefix}/{length}"));
+        }
+        if let Some((prefix, length)) = event.delegated_ipv6_prefix {
+            self.delegated_ipv6_prefix = Some(format!("{prefix}/{length}"));
+        }
+        self.mac = event.mac.or(self.mac);
+        self.nas_port = event.nas_port.map(i64::from).or(self.nas_port);
+        if self.username.is_empty() {
+            self.username = text(event.username);
+        }
+    }
+
+    /// The attributes that name the session to its router.
+    pub(super) fn stored_identifiers(&self) -> StoredIdentifiers {
+        StoredIdentifiers::store(&self.identifiers())
+    }
+
+    /// The same, borrowed.
+    pub(super) fn identifiers(&self) -> Identifiers<'_> {
+        Identifiers::collect(|kind| {
+            KEPT.contains(&kind).then(|| attribute(&self.identifiers, kind)).flatten()
+        })
+    }
+
+    /// What tells whether a packet belongs to it.
+    pub(super) fn known(&self) -> Known<'_> {
+        Known {
+            session: self.id,
+            from_cookie: self.from_cookie,
+            started: self.started_at,
+            username: attribute(&self.identifiers, USER_NAME).unwrap_or_default(),
+            nas_port: self.nas_port.and_then(|port| u32::try_from(port).ok()),
+        }
+    }
+
+    /// Its Acct-Session-Id, octet for octet.
+    pub(super) fn session_id(&self) -> &[u8] {
+        attribute(&self.identifiers, ACCT_SESSION_ID).unwrap_or_default()
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        let end = self.ended_at.zip(self.end_cause.as_deref()).map(|(at, cause)| End {
+            at,
+            cause: cause.parse().unwrap_or(EndCause::Stopped),
+            terminate_cause: u32::try_from(self.terminate_cause).unwrap_or(0),
+        });
+        Progress {
+            started: self.started_at,
+            updated: self.updated_at,
+            session_time: u32::try_from(self.session_seconds).unwrap_or(u32::MAX),
+            usage: self.usage(),
+            end,
+        }
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        let count = |stored: i64| u64::try_from(stored).unwrap_or(0);
+        Usage {
+            upload: count(self.upload_octets),
+            download: count(self.download_octets),
+            upload_packets: count(self.upload_packets),
+            download_packets: count(self.download_packets),
+        }
+    }
+
+    fn set_progress(&mut self, progress: &Progress) {
+        let Progress { started: _, updated, session_time, usage, end } = *progress;
+        self.updated_at = updated;
+        self.session_seconds = i64::from(session_time);
+        self.upload_octets = stored(usage.upload);
+        self.download_octets = stored(usage.download);
+        self.upload_packets = stored(usage.upload_packets);
+        self.download_packets = stored(usage.download_packets);
+        self.ended_at = end.map(|end| end.at);
+        self.end_cause = end.map(|end| end.cause.as_str().to_owned());
+        self.terminate_cause = end.map_or(0, |end| i64::from(end.terminate_cause));
+    }
+
+    pub(super) fn framed_address(&self) -> Option<Ipv4Addr> {
+        self.framed_address.as_deref()?.parse().ok()
+    }
+}
+
+/// A count as it is stored: both databases have 63 bits, which no line fills in a thousand years.
+pub(super) fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Octets as text for people and indexes: what is no UTF-8 is replaced, and so is NUL, which PostgreSQL refuses.
+fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).replace('\0', "\u{fffd}")
+}
+
+/// The value of an attribute among attributes that stand one after the other.
+fn attribute(mut attributes: &[u8], kind: u8) -> Option<&[u8]> {
+    loop {
+        let &[found, length] = attributes.first_chunk()?;
+        let value = attributes.get(2..usize::from(length))?;
+        if found == kind {
+            return Some(value);
+        }
+        attributes = attributes.get(usize::from(length)..)?;
+    }
+}
+
+/// The forms in which an address may stand in a row: itself, and for IPv6 the prefixes that hold it.
+pub(super) fn prefixes_of(address: IpAddr) -> Vec<String> {
+    /// Lengths that providers hand out; a longer list would only cost look-ups.
+    const LENGTHS: [u8; 9] = [44, 48, 52, 56, 60, 62, 63, 64, 128];
+    let IpAddr::V6(address) = address else { return Vec::new() };
+    LENGTHS
+        .into_iter()
+        .map(|length| {
+            let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+            format!("{}/{length}", Ipv6Addr::from(u128::from(address) & mask))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_address_is_found_by_its_prefixes() {
+        let prefixes = prefixes_of("2001:db8:aa:bb::5".parse().unwrap());
+        assert!(prefixes.contains(&"2001:db8:aa:bb::/64".to_owned()), "{prefixes:?}");
+        assert!(prefixes.contains(&"2001:db8:aa::/56".to_owned()), "{prefixes:?}");
+        assert!(prefixes.contains(&"2001:db8:aa:bb::5/128".to_owned()), "{prefixes:?}");
+        assert!(prefixes_of("10.0.0.1".parse().unwrap()).is_empty());
+    }
+
+    #[test]
+    fn names_that_are_no_text_are_stored_all_the_same() {
+        assert_eq!(text(b"budi\0\xff"), "budi\u{fffd}\u{fffd}");
+    }
+}
