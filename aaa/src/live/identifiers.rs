@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn empty_and_overlong_values_count_as_absent() {
         let long = [b'x'; 254];
-        let none = of(&[(USER_NAME, b""), (NAS_IDENTIFIER, &long)]);
-        assert_eq!(StoredIdentifiers::store(&none), StoredIdentifiers::default());
+        let values: [(u8, &[u8]); 2] = [(USER_NAME, b""), (NAS_IDENTIFIER, &long)];
+        assert_eq!(StoredIdentifiers::store(&of(&values)), StoredIdentifiers::default());
     }
 }

@@ -266,10 +266,12 @@ impl RouterState {
 /// Every router and tenant observed so far. Reading takes no lock; a new one copies a map of some dozens.
 #[derive(Debug)]
 pub(super) struct Routers {
-    shards: Box<[ArcSwap<HashMap<RouterId, Arc<RouterState>>>]>,
+    shards: Box<[RouterShard]>,
     tenants: Mutex<HashMap<TenantId, Arc<TenantState>>>,
     hasher: RandomState,
 }
+
+type RouterShard = ArcSwap<HashMap<RouterId, Arc<RouterState>>>;
 
 /// Maps of routers: 5,000 routers make 80 in each, which a new one copies.
 const ROUTER_SHARDS: usize = 64;
@@ -323,7 +325,7 @@ impl Routers {
         self.tenants.lock().get(&tenant).map_or(0, |tenant| tenant.open.load(Ordering::Relaxed))
     }
 
-    fn shard(&self, id: RouterId) -> &ArcSwap<HashMap<RouterId, Arc<RouterState>>> {
+    fn shard(&self, id: RouterId) -> &RouterShard {
         let hash = usize::try_from(self.hasher.hash_one(id) % ROUTER_SHARDS as u64).unwrap_or(0);
         &self.shards[hash]
     }

@@ -104,17 +104,17 @@ impl FirstUses {
     pub(super) fn hold(&self, now: Duration, subscriber: SubscriberId, mac: MacAddress) -> Hold {
         let lapsed = |known: &Pending| !known.is_recorded && now.saturating_sub(known.at) >= UNRECORDED;
         let mut shard = self.shard(subscriber).lock();
-        match shard.get(&subscriber) {
+        let known = shard.get(&subscriber);
+        match known {
             Some(known) if known.mac == mac => return Hold::Ours,
             Some(known) if !lapsed(known) => return Hold::Taken,
-            Some(_) => {}
-            None if shard.len() >= MOST / SHARDS => {
-                shard.retain(|_, known| !lapsed(known));
-                if shard.len() >= MOST / SHARDS {
-                    return Hold::Full;
-                }
+            _ => {}
+        }
+        if known.is_none() && shard.len() >= MOST / SHARDS {
+            shard.retain(|_, known| !lapsed(known));
+            if shard.len() >= MOST / SHARDS {
+                return Hold::Full;
             }
-            None => {}
         }
         shard.insert(subscriber, Pending { mac, at: now, is_recorded: false });
         Hold::Ours
