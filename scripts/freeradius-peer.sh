@@ -109,6 +109,9 @@ thread pool {
     max_requests_per_server = 0
     auto_limit_acct = no
 }
+instantiate {
+    expr
+}
 client everyone {
     ipaddr = 0.0.0.0/0
     secret = "$secret"
@@ -117,16 +120,13 @@ client everyone {
 END
 }
 
-# A line per packet: the whole list of attributes last. Expansion of %{pairs:} needs the module expr.
+# A line per packet: the whole list of attributes last.
 line_log() {
     cat <<END
 linelog $1 {
     filename = "$2"
     permissions = 0644
     format = "%c %C %{Packet-Type} %{Packet-Src-IP-Address} %{Packet-Src-Port} %{pairs:&request:}"
-}
-expr {
-    safe_characters = "@abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_: /"
 }
 END
 }
@@ -169,6 +169,11 @@ server default {
 END
 }
 
+# The module expr gives %{pairs:}, %{tolower:} and %{md5:}; others use those when they are loaded, so it comes before them.
+expressions='
+    expr {
+        safe_characters = "@abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_: /"
+    }'
 modules_for_passwords='
     pap {
     }
@@ -198,6 +203,7 @@ configure_users() {
     }' "$subscribers" >"$directory/users"
     common
     echo "modules {
+    $expressions
     files {
         usersfile = $directory/users
     }
@@ -233,16 +239,21 @@ fill_database() {
 }
 
 configure_sql() {
+    # FreeRADIUS takes libpq's keywords, but no URL.
+    [[ $database =~ ^postgres(ql)?://([^:@/]+):([^@/]+)@([^:/]+):([0-9]+)/([^?]+)$ ]] ||
+        die "--database postgres://USER:PASSWORD@HOST:PORT/NAME"
+    local user=${BASH_REMATCH[2]} password=${BASH_REMATCH[3]} host=${BASH_REMATCH[4]} port=${BASH_REMATCH[5]} name=${BASH_REMATCH[6]}
     mkdir -p "$directory/mods-config/sql/main/postgresql"
     cp "$CONFIGURATION/mods-config/sql/main/postgresql/queries.conf" "$directory/mods-config/sql/main/postgresql/"
     common
-    # The connection string of libpq takes a URL; one connection per thread, so that none waits for another.
+    # One connection per thread, so that none waits for another.
     cat <<END
 modules {
+    $expressions
     sql {
         driver = "rlm_sql_postgresql"
         dialect = "postgresql"
-        radius_db = "$database"
+        radius_db = "host=$host port=$port user=$user password=$password dbname=$name"
         acct_table1 = "radacct"
         acct_table2 = "radacct"
         postauth_table = "radpostauth"
@@ -297,7 +308,8 @@ configure_coa() {
         $reply"
     fi
     common
-    echo "modules {"
+    echo "modules {
+    $expressions"
     line_log request_log "$log"
     cat <<END
     always ok {
