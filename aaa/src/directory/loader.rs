@@ -1,6 +1,6 @@
 //! Filling the directory in bulk: nothing is copied per entry, and every table is made in its final size.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, iter};
 
 use base::TenantId;
 
@@ -100,7 +100,7 @@ impl Loader {
             let slots = of_shard.iter().map(|&(id_hash, name_hash)| Slot::new(id_hash, name_hash));
             ids[shard_of(of_shard[0].0)] = slots.collect();
         }
-        if repeated || shards.iter().map(|shard| shard.iter().count()).sum::<usize>() != taken {
+        if repeated || shards.iter().map(Shard::len).sum::<usize>() != taken {
             ids = self.ids_of(&shards);
         }
         Loaded {
@@ -115,16 +115,19 @@ impl Loader {
 
     /// Drains the subscribers into shards; of two with one name the later stays.
     fn shards(&mut self) -> Vec<Shard> {
-        let key = self.key;
+        // Stable, so that the later stays the later; and whole shards at a time stay in the cache.
+        self.subscribers.sort_by_key(|&(name_hash, _)| shard_of(name_hash));
         let mut sizes = vec![0_usize; SHARDS];
         for (name_hash, _) in &self.subscribers {
             sizes[shard_of(*name_hash)] += 1;
         }
-        let mut shards: Vec<_> = sizes.into_iter().map(Shard::with_capacity).collect();
-        for (name_hash, record) in self.subscribers.drain(..) {
-            shards[shard_of(name_hash)].insert(key, name_hash, record);
-        }
-        shards
+        let mut subscribers = self.subscribers.drain(..).peekable();
+        (0..SHARDS)
+            .map(|number| {
+                let of_shard = iter::from_fn(|| subscribers.next_if(|(hash, _)| shard_of(*hash) == number));
+                Shard::of(of_shard, sizes[number])
+            })
+            .collect()
     }
 
     /// Leaves out every subscriber that comes again later under another name.

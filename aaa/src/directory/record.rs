@@ -146,6 +146,11 @@ impl SubscriberHandle {
         SubscriberView::new(&self.0)
     }
 
+    /// The allocation itself, to tell two handles apart.
+    pub(super) const fn shared(&self) -> &Arc<Record<[u8]>> {
+        &self.0
+    }
+
     /// Whether this is the subscriber that `tenant` knows as `username`.
     pub(super) fn is(&self, tenant: TenantId, username: &[u8]) -> bool {
         self.0.header.tenant == tenant

@@ -86,6 +86,9 @@ impl Model {
 }
 
 proptest! {
+    // Each case makes some thousands of shards.
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     #[test]
     fn it_behaves_as_the_model_does(steps in steps()) {
         let (directory, mut writer) = create();
