@@ -37,6 +37,8 @@ mod identify;
 mod reply;
 pub mod scratch;
 mod service;
+#[cfg(test)]
+mod tests;
 mod throttle;
 
 pub use accounting::Reading;
