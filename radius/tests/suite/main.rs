@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground is not as it says")]
 
+mod arbitrary;
 mod behaviour;
+#[path = "../bodies/mod.rs"]
+mod bodies;
 mod decode;
 mod hex;
 mod primitives;
