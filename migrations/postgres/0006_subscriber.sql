@@ -1,0 +1,76 @@
+-- People and companies that pay.
+CREATE TABLE customer (
+    tenant_id UUID NOT NULL REFERENCES tenant (id),
+    id UUID NOT NULL,
+    name TEXT NOT NULL,
+    -- The name as it is searched for: lower case, single spaces.
+    name_key TEXT COLLATE "C" NOT NULL,
+    -- Digits behind a plus sign where the country is known.
+    phone TEXT COLLATE "C",
+    email TEXT,
+    address TEXT NOT NULL,
+    -- Number of the identity card, sealed.
+    identity_number BYTEA,
+    note TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    deleted_at BIGINT,
+    PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX customer_name ON customer (tenant_id, name_key) WHERE deleted_at IS NULL;
+CREATE INDEX customer_phone ON customer (tenant_id, phone) WHERE deleted_at IS NULL AND phone IS NOT NULL;
+
+-- Services with a login of their own. Isolation is not here: it is an overlay.
+CREATE TABLE subscriber (
+    tenant_id UUID NOT NULL REFERENCES tenant (id),
+    id UUID NOT NULL,
+    customer_id UUID NOT NULL,
+    plan_id UUID NOT NULL,
+    username TEXT COLLATE "C" NOT NULL,
+    -- Sealed clear text; NULL where the hardware address is all there is.
+    password BYTEA,
+    service TEXT NOT NULL CHECK (service IN ('ppp', 'hotspot', 'any')),
+    status TEXT NOT NULL CHECK (status IN ('active', 'suspended', 'ended')),
+    expires_at BIGINT,
+    mac_lock TEXT NOT NULL CHECK (mac_lock IN ('off', 'learn', 'locked')),
+    -- JSON array of hardware addresses.
+    macs JSONB NOT NULL,
+    router_id UUID,
+    static_address TEXT,
+    ipv6_prefix TEXT,
+    delegated_ipv6_prefix TEXT,
+    -- JSON array of Framed-Route values.
+    routes JSONB NOT NULL,
+    simultaneous BIGINT CHECK (simultaneous BETWEEN 0 AND 65535),
+    -- Further attributes as names and texts, and as they stand in a packet.
+    attributes JSONB NOT NULL,
+    composed_attributes BYTEA NOT NULL,
+    -- Rises by one with each change of the overlay.
+    overlay_generation BIGINT NOT NULL,
+    version BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    deleted_at BIGINT,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY (tenant_id, customer_id) REFERENCES customer (tenant_id, id),
+    FOREIGN KEY (tenant_id, plan_id) REFERENCES plan (tenant_id, id),
+    FOREIGN KEY (tenant_id, router_id) REFERENCES router (tenant_id, id)
+);
+CREATE UNIQUE INDEX subscriber_username ON subscriber (tenant_id, username) WHERE deleted_at IS NULL;
+CREATE UNIQUE INDEX subscriber_static_address ON subscriber (tenant_id, static_address)
+    WHERE deleted_at IS NULL AND static_address IS NOT NULL;
+CREATE INDEX subscriber_customer ON subscriber (tenant_id, customer_id) WHERE deleted_at IS NULL;
+CREATE INDEX subscriber_plan ON subscriber (tenant_id, plan_id) WHERE deleted_at IS NULL;
+CREATE INDEX subscriber_router ON subscriber (tenant_id, router_id) WHERE deleted_at IS NULL AND router_id IS NOT NULL;
+
+-- Why a subscriber is isolated. A row each reason: a payment removes `unpaid` alone.
+CREATE TABLE overlay (
+    tenant_id UUID NOT NULL,
+    subscriber_id UUID NOT NULL,
+    reason TEXT NOT NULL CHECK (reason IN ('abuse', 'manual', 'unpaid', 'quota')),
+    since BIGINT NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, subscriber_id, reason),
+    FOREIGN KEY (tenant_id, subscriber_id) REFERENCES subscriber (tenant_id, id)
+);

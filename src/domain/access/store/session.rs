@@ -1,0 +1,128 @@
+//! The SQL of signed-in browsers.
+
+use base::{Actor, LoginSessionId, TenantId, Timestamp, UserId};
+use foundation::{Conn, db::Result};
+
+use super::super::{Caller, LoginSession, Role};
+use crate::domain::tenant::TenantStatus;
+
+pub(in super::super) async fn insert(
+    conn: &mut Conn,
+    tenant: Option<TenantId>,
+    session: &LoginSession,
+    token_hash: &[u8],
+) -> Result<()> {
+    conn.query(
+        "INSERT INTO login_session (id, tenant_id, user_id, token_hash, address, user_agent, created_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(session.id)
+    .bind(tenant)
+    .bind(session.user)
+    .bind(token_hash)
+    .bind(&session.address)
+    .bind(&session.user_agent)
+    .bind(session.created_at)
+    .bind(session.expires_at)
+    .execute_one()
+    .await
+}
+
+#[derive(sqlx::FromRow)]
+struct CallerRow {
+    id: UserId,
+    tenant_id: Option<TenantId>,
+    role: Role,
+    password_expired: bool,
+    status: Option<TenantStatus>,
+}
+
+pub(in super::super) async fn find_caller(
+    conn: &mut Conn,
+    token_hash: &[u8],
+    now: Timestamp,
+) -> Result<Option<Caller>> {
+    let row: Option<CallerRow> = conn
+        .query(
+            "SELECT u.id, u.tenant_id, u.role, u.password_expired, t.status FROM login_session s \
+             JOIN panel_user u ON u.id = s.user_id LEFT JOIN tenant t ON t.id = u.tenant_id \
+             WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 \
+             AND u.deleted_at IS NULL AND NOT u.disabled",
+        )
+        .bind(token_hash)
+        .bind(now)
+        .fetch_optional()
+        .await?;
+    Ok(row.filter(|row| row.status.is_none_or(TenantStatus::panel_is_open)).map(|row| Caller {
+        actor: Actor::User(row.id),
+        user: row.id,
+        tenant: row.tenant_id,
+        role: row.role,
+        permissions: row.role.permissions(),
+        password_expired: row.password_expired,
+    }))
+}
+
+/// Ends the session with this token; says whose it was, if it was still going on.
+pub(in super::super) async fn end(
+    conn: &mut Conn,
+    token_hash: &[u8],
+    now: Timestamp,
+) -> Result<Option<UserId>> {
+    let user: Option<(UserId,)> = conn
+        .query(
+            "UPDATE login_session SET ended_at = $2 WHERE token_hash = $1 AND ended_at IS NULL RETURNING user_id",
+        )
+        .bind(token_hash)
+        .bind(now)
+        .fetch_optional()
+        .await?;
+    Ok(user.map(|(user,)| user))
+}
+
+/// Ends a person's sessions but `kept`; says how many.
+pub(in super::super) async fn end_all(
+    conn: &mut Conn,
+    user: UserId,
+    kept: Option<LoginSessionId>,
+    now: Timestamp,
+) -> Result<u64> {
+    let mut query = conn
+        .query("UPDATE login_session SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL")
+        .bind(user)
+        .bind(now);
+    if let Some(kept) = kept {
+        query = query.push(" AND id <> ").push_bind(kept);
+    }
+    query.execute().await
+}
+
+/// Ends a person's oldest sessions beyond `most`.
+pub(in super::super) async fn end_oldest(
+    conn: &mut Conn,
+    user: UserId,
+    most: i64,
+    now: Timestamp,
+) -> Result<u64> {
+    conn.query(
+        "UPDATE login_session SET ended_at = $3 WHERE user_id = $1 AND ended_at IS NULL AND id NOT IN \
+         (SELECT id FROM login_session WHERE user_id = $1 AND ended_at IS NULL ORDER BY id DESC LIMIT $2)",
+    )
+    .bind(user)
+    .bind(most)
+    .bind(now)
+    .execute()
+    .await
+}
+
+/// Removes up to `limit` sessions that expired before `before`.
+pub(in super::super) async fn sweep(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<u64> {
+    conn.query(
+        "DELETE FROM login_session WHERE id IN \
+         (SELECT id FROM login_session WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+    )
+    .bind(before)
+    .bind(limit)
+    .execute()
+    .await
+}

@@ -1,0 +1,176 @@
+//! The SQL of people.
+
+use base::{TenantId, Timestamp, UserId};
+use foundation::{Conn, db::Result};
+
+use super::super::{Role, User};
+use crate::domain::values::Version;
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: UserId,
+    tenant_id: Option<TenantId>,
+    login: String,
+    name: String,
+    role: Role,
+    password_expired: bool,
+    disabled: bool,
+    last_login_at: Option<Timestamp>,
+    version: Version,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    password_hash: String,
+}
+
+impl Row {
+    fn split(self) -> (User, String) {
+        let user = User {
+            id: self.id,
+            tenant: self.tenant_id,
+            login: self.login,
+            name: self.name,
+            role: self.role,
+            password_expired: self.password_expired,
+            disabled: self.disabled,
+            last_login_at: self.last_login_at,
+            version: self.version,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        };
+        (user, self.password_hash)
+    }
+}
+
+const SELECT: &str = "SELECT id, tenant_id, login, name, role, password_expired, disabled, last_login_at, version, \
+                      created_at, updated_at, password_hash FROM panel_user WHERE deleted_at IS NULL AND ";
+
+/// `false` when the login is taken.
+pub(in super::super) async fn insert(conn: &mut Conn, user: &User, password_hash: &str) -> Result<bool> {
+    conn.query(
+        "INSERT INTO panel_user (id, tenant_id, login, name, role, password_hash, password_expired, disabled, \
+         last_login_at, version, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
+    )
+    .bind(user.id)
+    .bind(user.tenant)
+    .bind(&user.login)
+    .bind(&user.name)
+    .bind(user.role)
+    .bind(password_hash)
+    .bind(user.password_expired)
+    .bind(user.disabled)
+    .bind(user.last_login_at)
+    .bind(user.version)
+    .bind(user.created_at)
+    .bind(user.updated_at)
+    .execute_optional()
+    .await
+}
+
+pub(in super::super) async fn find(
+    conn: &mut Conn,
+    tenant: Option<TenantId>,
+    id: UserId,
+) -> Result<Option<User>> {
+    let row: Option<Row> = conn
+        .query(SELECT)
+        .push("id = $1 AND tenant_id IS NOT DISTINCT FROM $2")
+        .bind(id)
+        .bind(tenant)
+        .fetch_optional()
+        .await?;
+    Ok(row.map(|row| row.split().0))
+}
+
+pub(in super::super) async fn find_login(
+    conn: &mut Conn,
+    login: &str,
+    tenant: Option<TenantId>,
+) -> Result<Option<(User, String)>> {
+    let query = conn.query(SELECT).push("login = $1").bind(login);
+    let query = match tenant {
+        Some(tenant) => query.push(" AND tenant_id = $2").bind(tenant),
+        None => query.push(" AND tenant_id IS NULL"),
+    };
+    Ok(query.fetch_optional::<Row>().await?.map(Row::split))
+}
+
+/// The person with this login in whichever tenant, unless several tenants have one.
+pub(in super::super) async fn find_only_login(
+    conn: &mut Conn,
+    login: &str,
+) -> Result<Option<(User, String)>> {
+    let mut rows: Vec<Row> = conn
+        .query(SELECT)
+        .push("login = $1 AND tenant_id IS NOT NULL LIMIT 2")
+        .bind(login)
+        .fetch_all()
+        .await?;
+    let first = rows.pop();
+    Ok(first.filter(|_| rows.is_empty()).map(Row::split))
+}
+
+pub(in super::super) async fn list(
+    conn: &mut Conn,
+    tenant: Option<TenantId>,
+    after: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<User>> {
+    let mut query = conn.query(SELECT);
+    query = match tenant {
+        Some(tenant) => query.push("tenant_id = ").push_bind(tenant),
+        None => query.push("tenant_id IS NULL"),
+    };
+    if let Some(after) = after {
+        query = query.push(" AND id > ").push_bind(after);
+    }
+    let rows: Vec<Row> = query.push(" ORDER BY id LIMIT ").push_bind(limit).fetch_all().await?;
+    Ok(rows.into_iter().map(|row| row.split().0).collect())
+}
+
+pub(in super::super) async fn update(conn: &mut Conn, user: &User) -> Result<()> {
+    conn.query(
+        "UPDATE panel_user SET name = $2, role = $3, password_expired = $4, disabled = $5, version = $6, \
+         updated_at = $7 WHERE id = $1 AND deleted_at IS NULL",
+    )
+    .bind(user.id)
+    .bind(&user.name)
+    .bind(user.role)
+    .bind(user.password_expired)
+    .bind(user.disabled)
+    .bind(user.version)
+    .bind(user.updated_at)
+    .execute_one()
+    .await
+}
+
+pub(in super::super) async fn set_password_hash(conn: &mut Conn, id: UserId, hash: &str) -> Result<()> {
+    conn.query("UPDATE panel_user SET password_hash = $2 WHERE id = $1")
+        .bind(id)
+        .bind(hash)
+        .execute_one()
+        .await
+}
+
+/// Notes the time of a sign-in; `false` when the person was changed, locked or removed since it was read.
+pub(in super::super) async fn note_login(conn: &mut Conn, user: &User, now: Timestamp) -> Result<bool> {
+    conn.query(
+        "UPDATE panel_user SET last_login_at = $3 WHERE id = $1 AND version = $2 AND deleted_at IS NULL \
+         AND NOT disabled",
+    )
+    .bind(user.id)
+    .bind(user.version)
+    .bind(now)
+    .execute_optional()
+    .await
+}
+
+pub(in super::super) async fn delete(conn: &mut Conn, id: UserId, now: Timestamp) -> Result<()> {
+    conn.query(
+        "UPDATE panel_user SET deleted_at = $2, version = version + 1 WHERE id = $1 AND deleted_at IS NULL",
+    )
+    .bind(id)
+    .bind(now)
+    .execute_one()
+    .await
+}

@@ -1,0 +1,298 @@
+//! The people who use the panel, of a tenant or of the platform itself.
+
+use base::{
+    Platform, TenantId, Timestamp, UserId,
+    page::{Page, PageRequest},
+};
+use foundation::{Conn, Origin, Tx, audit, audit::Masked, db};
+use serde::Serialize;
+
+use super::{
+    super::values::{Invalid, Stale, Version, invalid::ensure, text},
+    PreparedPassword, Role, store,
+};
+
+/// A person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// The tenant it belongs to; `None` for the platform's own people.
+    pub tenant: Option<TenantId>,
+    /// E-mail address or user name, in lower case.
+    pub login: String,
+    /// The person's name.
+    pub name: String,
+    /// What the person is in the company.
+    pub role: Role,
+    /// The password was made by somebody else and is to be replaced.
+    pub password_expired: bool,
+    /// May not sign in.
+    pub disabled: bool,
+    /// When the person last signed in.
+    pub last_login_at: Option<Timestamp>,
+    /// Rises with each change.
+    pub version: Version,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A person to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewUser {
+    /// E-mail address or user name.
+    pub login: String,
+    /// The person's name.
+    pub name: String,
+    /// What the person is in the company.
+    pub role: Role,
+}
+
+/// What may be changed of a person; `None` leaves it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserChange {
+    /// The person's name.
+    pub name: Option<String>,
+    /// What the person is in the company.
+    pub role: Option<Role>,
+    /// May not sign in.
+    pub disabled: Option<bool>,
+}
+
+/// Why something cannot be done with a person.
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    /// There is no such person here.
+    #[error("there is no such user")]
+    NotFound,
+    /// Changed since the caller read it.
+    #[error("the user was changed meanwhile")]
+    Stale(#[from] Stale),
+    /// A value cannot be accepted.
+    #[error("the user cannot be accepted")]
+    Invalid(#[from] Invalid),
+    /// Somebody of the tenant has the login.
+    #[error("the login is taken")]
+    LoginTaken,
+    /// The caller's role may not manage that role.
+    #[error("a {manager} may not manage a {other}")]
+    NotAllowed {
+        /// The caller's role.
+        manager: Role,
+        /// The other's.
+        other: Role,
+    },
+    /// The database refused.
+    #[error("the user cannot be stored")]
+    Database(#[from] db::Error),
+}
+
+/// Makes a person in the origin's tenant, or on the platform. `manager` is the role of who does it (the daemon acts as
+/// [`Role::SuperAdmin`]).
+///
+/// # Errors
+/// As [`UserError`] says.
+pub async fn create_user(
+    tx: &mut Tx,
+    origin: &impl Origin,
+    manager: Role,
+    new: NewUser,
+    password: &PreparedPassword,
+) -> Result<User, UserError> {
+    let tenant = tenant_of(origin);
+    ensure(
+        (new.role == Role::SuperAdmin) == tenant.is_none(),
+        "role",
+        "super_admin is the platform's role, and its only one",
+    )?;
+    allow(manager, new.role)?;
+    let now = origin.act().now;
+    let user = User {
+        id: UserId::generate(now),
+        tenant,
+        login: login(&new.login)?,
+        name: text::required("name", &new.name, text::MAX_NAME)?,
+        role: new.role,
+        password_expired: password.generated.is_some(),
+        disabled: false,
+        last_login_at: None,
+        version: Version::FIRST,
+        created_at: now,
+        updated_at: now,
+    };
+    if !store::user::insert(tx, &user, &password.hash).await? {
+        return Err(UserError::LoginTaken);
+    }
+    tx.audit(origin, audit::Entry::new("user.create", "user", user.id).after(&user));
+    Ok(user)
+}
+
+/// The person with this id, in the origin's tenant or on the platform.
+///
+/// # Errors
+/// [`UserError::NotFound`], or the database's.
+pub async fn load_user(conn: &mut Conn, origin: &impl Origin, id: UserId) -> Result<User, UserError> {
+    store::user::find(conn, tenant_of(origin), id).await?.ok_or(UserError::NotFound)
+}
+
+/// The people of the origin's tenant, or of the platform, in the order of their making.
+///
+/// # Errors
+/// When the page's cursor is none of ours, or the database cannot be read.
+pub async fn list_users(
+    conn: &mut Conn,
+    origin: &impl Origin,
+    request: &PageRequest,
+) -> Result<Page<User>, UserError> {
+    let after =
+        request.after().map(str::parse).transpose().map_err(|_| Invalid::new("after", "is no cursor"))?;
+    let rows = store::user::list(conn, tenant_of(origin), after, i64::from(request.limit()) + 1).await?;
+    Ok(Page::cut(rows, request, |user| user.id.to_string()))
+}
+
+/// Changes a person. A change of role or a lock ends the person's sessions.
+///
+/// # Errors
+/// As [`UserError`] says.
+pub async fn update_user(
+    tx: &mut Tx,
+    origin: &impl Origin,
+    manager: Role,
+    id: UserId,
+    seen: Option<Version>,
+    change: UserChange,
+) -> Result<User, UserError> {
+    let before = load_user(tx, origin, id).await?;
+    before.version.expect(seen)?;
+    allow(manager, before.role)?;
+    let mut after = before.clone();
+    if let Some(name) = change.name {
+        after.name = text::required("name", &name, text::MAX_NAME)?;
+    }
+    if let Some(role) = change.role {
+        ensure(
+            (role == Role::SuperAdmin) == before.tenant.is_none(),
+            "role",
+            "does not fit to where the user is",
+        )?;
+        allow(manager, role)?;
+        after.role = role;
+    }
+    after.disabled = change.disabled.unwrap_or(before.disabled);
+    if after == before {
+        return Ok(before);
+    }
+    after.version = before.version.next();
+    after.updated_at = origin.act().now;
+    store::user::update(tx, &after).await?;
+    if after.disabled || after.role != before.role {
+        store::session::end_all(tx, id, None, origin.act().now).await?;
+    }
+    tx.audit(origin, audit::Entry::new("user.update", "user", id).before(&before).after(&after));
+    Ok(after)
+}
+
+/// Removes a person, whose sessions end; what the person did keeps the name.
+///
+/// # Errors
+/// As [`UserError`] says.
+pub async fn delete_user(
+    tx: &mut Tx,
+    origin: &impl Origin,
+    manager: Role,
+    id: UserId,
+) -> Result<(), UserError> {
+    let user = load_user(tx, origin, id).await?;
+    allow(manager, user.role)?;
+    store::user::delete(tx, id, origin.act().now).await?;
+    store::session::end_all(tx, id, None, origin.act().now).await?;
+    store::api_token::revoke_all_of(tx, id, origin.act().now).await?;
+    tx.audit(origin, audit::Entry::new("user.delete", "user", id).before(&user));
+    Ok(())
+}
+
+/// Gives somebody a new password, who is asked for another one at the next sign-in; the sessions end.
+///
+/// # Errors
+/// As [`UserError`] says.
+pub async fn set_password(
+    tx: &mut Tx,
+    origin: &impl Origin,
+    manager: Role,
+    id: UserId,
+    password: &PreparedPassword,
+) -> Result<User, UserError> {
+    let user = load_user(tx, origin, id).await?;
+    allow(manager, user.role)?;
+    replace_password(tx, origin, user, password, true, "user.set_password").await
+}
+
+/// Replaces one's own password; the other sessions end. The caller has verified the old one with
+/// [`verify_own_password`](super::verify_own_password) outside of the transaction.
+///
+/// # Errors
+/// As [`UserError`] says.
+pub async fn change_password(
+    tx: &mut Tx,
+    origin: &impl Origin,
+    id: UserId,
+    password: &PreparedPassword,
+) -> Result<User, UserError> {
+    let user = load_user(tx, origin, id).await?;
+    replace_password(tx, origin, user, password, false, "user.change_password").await
+}
+
+async fn replace_password(
+    tx: &mut Tx,
+    origin: &impl Origin,
+    before: User,
+    password: &PreparedPassword,
+    expired: bool,
+    act: &'static str,
+) -> Result<User, UserError> {
+    let now = origin.act().now;
+    let user = User { password_expired: expired, version: before.version.next(), updated_at: now, ..before };
+    store::user::update(tx, &user).await?;
+    store::user::set_password_hash(tx, user.id, &password.hash).await?;
+    store::session::end_all(tx, user.id, None, now).await?;
+    tx.audit(origin, audit::Entry::new(act, "user", user.id).before(&Masked).after(&Masked));
+    Ok(user)
+}
+
+/// Does the platform have a super admin yet?
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn platform_has_users(conn: &mut Conn, _platform: &Platform) -> db::Result<bool> {
+    Ok(!store::user::list(conn, None, None, 1).await?.is_empty())
+}
+
+/// The platform's person with this login: for the command that resets a forgotten password.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn find_platform_login(
+    conn: &mut Conn,
+    _platform: &Platform,
+    name: &str,
+) -> db::Result<Option<User>> {
+    Ok(store::user::find_login(conn, &name.trim().to_lowercase(), None).await?.map(|(user, _)| user))
+}
+
+pub(super) fn tenant_of(origin: &impl Origin) -> Option<TenantId> {
+    Some(origin.stream()).filter(|tenant| *tenant != TenantId::PLATFORM)
+}
+
+fn allow(manager: Role, other: Role) -> Result<(), UserError> {
+    if manager.manages(other) { Ok(()) } else { Err(UserError::NotAllowed { manager, other }) }
+}
+
+/// Lower case, no spaces: an e-mail address or a short name.
+fn login(text: &str) -> Result<String, Invalid> {
+    let login = text::required("login", text, text::MAX_NAME)?.to_lowercase();
+    ensure(!login.chars().any(char::is_whitespace), "login", "must not have spaces")?;
+    Ok(login)
+}

@@ -1,0 +1,34 @@
+//! What other domains are told of isolation.
+
+use base::SubscriberId;
+use foundation::event::Event;
+
+use super::Reason;
+
+/// A reason to isolate a subscriber came up.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct SubscriberIsolated {
+    /// Whom.
+    pub subscriber: SubscriberId,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Event for SubscriberIsolated {
+    const KIND: &'static str = "subscriber_isolated";
+}
+
+/// A reason to isolate a subscriber is gone.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct SubscriberLifted {
+    /// Whom.
+    pub subscriber: SubscriberId,
+    /// Which reason.
+    pub reason: Reason,
+    /// Whether it was the last one: the subscriber is free.
+    pub free: bool,
+}
+
+impl Event for SubscriberLifted {
+    const KIND: &'static str = "subscriber_lifted";
+}

@@ -1,0 +1,130 @@
+//! Tenants: the internet service providers on this platform.
+//!
+//! A tenant's *status* is about the panel and the contract with the platform. It never touches the service of the
+//! tenant's subscribers: that is [`set_service_stopped`], an act of its own.
+
+mod create;
+mod directory;
+mod event;
+mod profile;
+mod spec;
+mod store;
+mod update;
+
+#[cfg(test)]
+mod tests;
+
+use base::{
+    Currency, Platform, Scope, TenantId, Timestamp, page,
+    page::{Page, PageRequest},
+};
+pub use create::{CreateError, create};
+pub use directory::{ReadError, directory_entries, directory_entry};
+pub use event::TenantCreated;
+use foundation::{
+    Conn,
+    db::{self, Error},
+};
+pub use profile::{IsolirProfile, KeptAttribute};
+pub use spec::TenantSpec;
+pub use update::{UpdateError, set_isolir_profile, set_service_stopped, set_status, update};
+
+use super::values::Version;
+
+base::text_enum! {
+    /// How the tenant stands with the platform.
+    pub enum TenantStatus {
+        /// Trying the platform out.
+        Trial = "trial",
+        /// In good standing.
+        Active = "active",
+        /// Has not paid the platform: its panel is locked; its routers and subscribers are served on.
+        Isolated = "isolated",
+        /// Has left: nobody of it may sign in.
+        Disabled = "disabled",
+    }
+}
+
+impl TenantStatus {
+    /// May its people use the panel and its programs the API?
+    #[must_use]
+    pub const fn panel_is_open(self) -> bool {
+        matches!(self, Self::Trial | Self::Active)
+    }
+}
+
+/// An internet service provider.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// What people may change of it.
+    #[serde(flatten)]
+    pub spec: TenantSpec,
+    /// How it stands with the platform.
+    pub status: TenantStatus,
+    /// Its subscribers are turned away.
+    pub service_stopped: bool,
+    /// What an isolated subscriber gets.
+    pub isolir_profile: IsolirProfile,
+    /// Rises with each change.
+    pub version: Version,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The scope's tenant.
+///
+/// # Errors
+/// [`Error::RowNotFound`] when there is none.
+pub async fn load(conn: &mut Conn, scope: &Scope) -> db::Result<Tenant> {
+    store::find(conn, scope.tenant()).await?.ok_or(Error::RowNotFound)
+}
+
+/// The tenant with this id, for the super admin.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn find(conn: &mut Conn, _platform: &Platform, id: TenantId) -> db::Result<Option<Tenant>> {
+    store::find(conn, id).await
+}
+
+/// The tenant with this short name.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn find_by_slug(conn: &mut Conn, _platform: &Platform, slug: &str) -> db::Result<Option<Tenant>> {
+    store::find_by_slug(conn, slug).await
+}
+
+/// All tenants in the order of their making, for the super admin.
+///
+/// # Errors
+/// When the database cannot be read or the page's cursor is none of ours.
+pub async fn list(
+    conn: &mut Conn,
+    _platform: &Platform,
+    request: &PageRequest,
+) -> Result<Page<Tenant>, ListError> {
+    let after = request.after().map(str::parse).transpose().map_err(|_| ListError::Cursor)?;
+    let limit = i64::from(request.limit().min(page::MAX_LIMIT)) + 1;
+    let rows = store::list(conn, after, limit).await?;
+    Ok(Page::cut(rows, request, |tenant| tenant.id.to_string()))
+}
+
+/// Why a list cannot be given.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// The cursor does not come from an earlier page.
+    #[error("the page's cursor does not come from an earlier page")]
+    Cursor,
+    /// The database cannot be read.
+    #[error("the list cannot be read")]
+    Database(#[from] Error),
+}
+
+/// The currency when nothing else is said.
+pub const DEFAULT_CURRENCY: Currency = Currency::IDR;
