@@ -43,6 +43,8 @@ macro_rules! id {
             }
         }
 
+        crate::openapi::describe!($name: String, Uuid);
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 std::fmt::Display::fmt(&self.0, f)

@@ -1,12 +1,13 @@
 //! The value types all wings share: clock, ids, money, timestamps, scope, secrets.
 //!
 //! Nothing here knows a database, a socket or a domain. With the feature `sqlx` the types also encode
-//! themselves for both databases.
+//! themselves for both databases, with `openapi` they describe themselves in the API's document.
 
 pub mod clock;
 pub mod id;
 pub mod mac;
 pub mod money;
+mod openapi;
 pub mod page;
 pub mod scope;
 pub mod seal;
@@ -31,4 +32,6 @@ pub mod reexport {
     pub use serde;
     #[cfg(feature = "sqlx")]
     pub use sqlx;
+    #[cfg(feature = "openapi")]
+    pub use utoipa;
 }

@@ -18,6 +18,8 @@ pub struct Minor(i64);
 #[error("the amount is out of range")]
 pub struct AmountOutOfRange;
 
+crate::openapi::describe!(Minor: Integer, Int64);
+
 impl Minor {
     /// Nothing.
     pub const ZERO: Self = Self(0);

@@ -53,6 +53,8 @@ impl SecretString {
     }
 }
 
+crate::openapi::describe!(SecretString: String, Password);
+
 impl From<String> for SecretString {
     fn from(text: String) -> Self {
         Self::new(text)

@@ -4,6 +4,9 @@
 #[macro_export]
 macro_rules! text_value {
     ($name:ty) => {
+        $crate::text_value!($name, members: None::<[&str; 0]>);
+    };
+    ($name:ty, members: $members:expr) => {
         impl $crate::reexport::serde::Serialize for $name {
             fn serialize<S: $crate::reexport::serde::Serializer>(
                 &self,
@@ -25,6 +28,7 @@ macro_rules! text_value {
         }
 
         $crate::text_value_in_databases!($name);
+        $crate::text_value_in_documents!($name, $members);
     };
 }
 
@@ -78,6 +82,31 @@ macro_rules! text_value_in_databases {
     ($name:ty) => {};
 }
 
+/// Describes the type in the OpenAPI document; expands to nothing without the feature `openapi` of this crate.
+#[cfg(feature = "openapi")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! text_value_in_documents {
+    ($name:ty, $members:expr) => {
+        impl $crate::reexport::utoipa::PartialSchema for $name {
+            fn schema() -> $crate::reexport::utoipa::openapi::RefOr<$crate::reexport::utoipa::openapi::Schema>
+            {
+                use $crate::reexport::utoipa::openapi::{ObjectBuilder, Type};
+                ObjectBuilder::new().schema_type(Type::String).enum_values($members).into()
+            }
+        }
+
+        impl $crate::reexport::utoipa::ToSchema for $name {}
+    };
+}
+
+#[cfg(not(feature = "openapi"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! text_value_in_documents {
+    ($name:ty, $members:expr) => {};
+}
+
 /// Declares a closed set whose members are text at rest, in JSON and in logs.
 ///
 /// ```
@@ -129,7 +158,7 @@ macro_rules! text_enum {
             }
         }
 
-        $crate::text_value!($name);
+        $crate::text_value!($name, members: Some([$($text,)+]));
     };
 }
 

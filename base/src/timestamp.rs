@@ -81,6 +81,8 @@ impl FromStr for Timestamp {
     }
 }
 
+crate::openapi::describe!(Timestamp: String, DateTime);
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
