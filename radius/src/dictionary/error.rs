@@ -49,6 +49,9 @@ pub enum Problem {
         "{0:?} is not a name: letters, digits and - _ . / + only, not starting with a sign or looking like Attr-26 or raw."
     )]
     BadName(Box<str>),
+    /// A value's name that could not be written as one word.
+    #[error("{0:?} is not the name of a value: printable, not starting with a quote")]
+    BadValueName(Box<str>),
     /// A number that is none.
     #[error("{0:?} is not a number")]
     BadNumber(Box<str>),
@@ -80,7 +83,7 @@ pub enum Problem {
     /// A vendor that was not declared.
     #[error("unknown vendor {0:?}")]
     UnknownVendor(Box<str>),
-    /// An attribute that was not defined before it is referred to.
+    /// An attribute that is not defined: before it is referred to, or for a VALUE anywhere.
     #[error("unknown attribute {0:?}")]
     UnknownAttribute(Box<str>),
     /// Something is defined within an attribute that holds no others.
@@ -97,7 +100,7 @@ pub enum Problem {
         /// Its type.
         kind: super::DataType,
     },
-    /// One name, two meanings.
+    /// One name, two numbers; or a vendor with two formats.
     #[error("{name} is already defined differently")]
     Redefined {
         /// The name.

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::date;
 use super::definition::{Attribute, DataType};
-use super::parse::parse_number;
 use super::quote::{parse_hexadecimal, unquote};
 use super::tables::Dictionary;
+use super::words::parse_number;
 
 /// Why a text is no value of its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -11,8 +11,8 @@
 //! $INCLUDE      dictionary.local                     through the caller's resolver: nothing here opens a file
 //! ```
 //!
-//! Names are not case-sensitive. A name has one meaning: giving it another is an error. A number may get a second name
-//! (an alias); the latest one is printed. The built-in dictionaries ([`builtin`]) hold what the product needs; an
+//! Names are not case-sensitive. A name has one number: giving it another is an error, while a type may be put right by a
+//! later line. A number may get a second name (an alias); the latest one is printed. The built-in dictionaries ([`builtin`]) hold what the product needs; an
 //! operator's file is read on top of them.
 
 pub mod builtin;
@@ -29,6 +29,7 @@ mod parse;
 mod quote;
 mod tables;
 mod to_text;
+mod words;
 
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,9 @@ use core::fmt;
 use crate::attribute::AttributeType;
 use crate::vendor::{Vendor, VendorType};
 
-/// Deepest nesting: an extended vendor-specific attribute (RFC 6929 §2.4) is four deep, and two levels of TLV within it are
-/// more than any known dictionary has.
-pub(super) const MAX_DEPTH: usize = 6;
+/// Deepest nesting. An extended vendor-specific attribute (RFC 6929 §2.4) is four deep; WiMAX nests four levels of TLV in a
+/// vendor's attribute, which is the deepest known.
+pub(super) const MAX_DEPTH: usize = 8;
 
 /// The numbers from the outermost attribute to the one that is meant: `[8]` is Framed-IP-Address, `[26, 14988, 8]` is
 /// Mikrotik-Rate-Limit, `[241, 1]` the first extended attribute. Under a vendor-specific attribute comes the vendor's

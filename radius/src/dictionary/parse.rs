@@ -1,9 +1,15 @@
 //! The parser of dictionary text: line by line, each with its own error.
 
-use super::definition::{Attribute, DataType, Encryption, Format, Vendor};
+use std::collections::HashSet;
+
+use super::definition::{Attribute, DataType, Format, Vendor};
 use super::error::{ParseError, Problem, ResolveError};
 use super::number::{MAX_DEPTH, Number};
-use super::tables::Dictionary;
+use super::tables::{Dictionary, MAX_VALUES};
+use super::words::{
+    Flags, Words, attribute_name, check_flags, end, include, name, one, parse_flags, parse_format,
+    parse_number, value_name,
+};
 use crate::vendor;
 
 /// Deepest nesting of includes: public collections nest two deep, and a circle must end.
@@ -15,9 +21,6 @@ const MAX_FILES: usize = 1_024;
 
 /// Longest line, in octets. Real ones stay under 150.
 const MAX_LINE: usize = 1_024;
-
-/// Longest name, in octets. Real ones stay under 70.
-const MAX_NAME: usize = 128;
 
 /// What an `$INCLUDE` asks for.
 #[derive(Clone, Copy, Debug)]
@@ -49,19 +52,30 @@ impl Dictionary {
     /// Adds the definitions of `text`, and of what it includes. On an error the dictionary is given up as a whole, so nobody
     /// works with half of one; clone it before if it is still needed.
     pub fn parse(self, file: &str, text: &str, resolve: &mut Resolver<'_>) -> Result<Self, ParseError> {
-        let mut parser = Parser { dictionary: self, resolve, files: 0 };
+        let mut parser =
+            Parser { dictionary: self, resolve, files: 0, early: Vec::new(), internal: HashSet::new() };
         parser.file(file, text, 0)?;
+        parser.define_early_values()?;
         Ok(parser.dictionary)
     }
 }
-
-/// The words of a line.
-type Words<'t> = core::str::SplitAsciiWhitespace<'t>;
 
 struct Parser<'a, 'r> {
     dictionary: Dictionary,
     resolve: &'a mut Resolver<'r>,
     files: usize,
+    /// Values of attributes that were not defined yet: public collections name some values before their attribute.
+    early: Vec<EarlyValue>,
+    /// Attributes that were read over, so that their values are too.
+    internal: HashSet<String>,
+}
+
+struct EarlyValue {
+    file: Box<str>,
+    line: usize,
+    attribute: Box<str>,
+    name: Box<str>,
+    value: u64,
 }
 
 /// Where in its blocks a file stands.
@@ -71,15 +85,6 @@ struct Blocks {
     tlvs: Vec<(Box<str>, Number)>,
     /// What FLAGS lines said, for the attributes that follow in this file.
     flags: Flags,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Flags {
-    has_tag: bool,
-    encryption: Encryption,
-    concatenated: bool,
-    /// Attributes that never stand in a packet: they are read over.
-    internal: bool,
 }
 
 impl Blocks {
@@ -116,7 +121,11 @@ impl Parser<'_, '_> {
                 self.include(Include { from: file, name }, optional, number, depth)?;
                 continue;
             }
+            let early = self.early.len();
             self.line(keyword, &mut words, &mut blocks).map_err(|problem| at(number, problem))?;
+            if let Some(value) = self.early.get_mut(early) {
+                (value.file, value.line) = (file.into(), number);
+            }
         }
         let open = blocks.tlvs.pop().map(|(name, _)| name).or(blocks.vendor.map(|(name, _)| name));
         open.map_or(Ok(()), |name| Err(at(number, Problem::StillOpen(name))))
@@ -202,6 +211,7 @@ impl Parser<'_, '_> {
         let number = self.number(parent, digits)?;
         let Flags { has_tag, encryption, concatenated, internal } = flags;
         if internal {
+            self.internal.insert(name.to_ascii_lowercase());
             return Ok(());
         }
         check_flags(kind, flags)?;
@@ -259,9 +269,29 @@ impl Parser<'_, '_> {
                 .next()
                 .ok_or(Problem::Missing { keyword: "VALUE", expected: "an attribute, a name and a number" })
         };
-        let (attribute, name, digits) = (next()?, name(next()?)?, next()?);
+        let (attribute, name, digits) = (next()?, value_name(next()?)?, next()?);
         end(words)?;
-        self.dictionary.define_value(attribute, name, parse_number(digits)?)
+        let value = parse_number(digits)?;
+        if self.dictionary.find_name(attribute).is_some() {
+            return self.dictionary.define_value(attribute, name, value);
+        }
+        if self.early.len() == MAX_VALUES {
+            return Err(Problem::TooMany { what: "values", limit: MAX_VALUES });
+        }
+        let (attribute, name) = (attribute.into(), name.into());
+        self.early.push(EarlyValue { file: "".into(), line: 0, attribute, name, value });
+        Ok(())
+    }
+
+    fn define_early_values(&mut self) -> Result<(), ParseError> {
+        for EarlyValue { file, line, attribute, name, value } in std::mem::take(&mut self.early) {
+            if self.internal.contains(&attribute.to_ascii_lowercase()) {
+                continue;
+            }
+            let defined = self.dictionary.define_value(&attribute, &name, value);
+            defined.map_err(|problem| ParseError { file, line, problem, source: None })?;
+        }
+        Ok(())
     }
 
     /// `VENDOR name number [format=t,l[,c]]`
@@ -308,113 +338,4 @@ impl Parser<'_, '_> {
 
 fn vendor_space(number: vendor::Vendor) -> Result<Number, Problem> {
     Number::new(&[26, number.0]).ok_or(Problem::TooDeep(MAX_DEPTH))
-}
-
-/// Whether the word is an include, and if so, whether it may be missing.
-fn include(keyword: &str) -> Option<bool> {
-    if keyword.eq_ignore_ascii_case("$INCLUDE") {
-        Some(false)
-    } else {
-        keyword.eq_ignore_ascii_case("$INCLUDE-").then_some(true)
-    }
-}
-
-/// The one word that is to follow.
-fn one<'t>(words: &mut Words<'t>, keyword: &'static str, expected: &'static str) -> Result<&'t str, Problem> {
-    let word = words.next().ok_or(Problem::Missing { keyword, expected })?;
-    end(words)?;
-    Ok(word)
-}
-
-fn end(words: &mut Words<'_>) -> Result<(), Problem> {
-    words.next().map_or(Ok(()), |word| Err(Problem::Unexpected(word.into())))
-}
-
-fn name(word: &str) -> Result<&str, Problem> {
-    if word.len() > MAX_NAME {
-        return Err(Problem::TooLong { what: "the name", limit: MAX_NAME });
-    }
-    let good = |octet: u8| octet.is_ascii_alphanumeric() || b"-_./+".contains(&octet);
-    let starts_well = word.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
-    if starts_well && word.bytes().all(good) { Ok(word) } else { Err(Problem::BadName(word.into())) }
-}
-
-/// An attribute's name: also not one of the forms that stand for numbers and raw octets in `Name = value`.
-fn attribute_name(word: &str) -> Result<&str, Problem> {
-    let lower = word.to_ascii_lowercase();
-    let reserved = lower.starts_with("raw.")
-        || lower
-            .strip_prefix("attr-")
-            .is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit()));
-    if reserved { Err(Problem::BadName(word.into())) } else { name(word) }
-}
-
-/// Decimal, or hexadecimal after `0x`.
-pub(super) fn parse_number(digits: &str) -> Result<u64, Problem> {
-    let bad = || Problem::BadNumber(digits.into());
-    let hexadecimal = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
-    let (plain, radix) = hexadecimal.map_or((digits, 10), |rest| (rest, 16));
-    if plain.starts_with('+') {
-        return Err(bad());
-    }
-    u64::from_str_radix(plain, radix).map_err(|_| bad())
-}
-
-fn parse_format(word: &str) -> Result<Format, Problem> {
-    let bad = || Problem::BadFormat(word.into());
-    let mut parts = word.strip_prefix("format=").ok_or_else(bad)?.split(',');
-    let type_octets = match parts.next() {
-        Some("1") => 1,
-        Some("2") => 2,
-        Some("4") => 4,
-        _ => return Err(bad()),
-    };
-    let length_octets = match parts.next() {
-        Some("0") => 0,
-        Some("1") => 1,
-        Some("2") => 2,
-        _ => return Err(bad()),
-    };
-    let continuation = match parts.next() {
-        None => false,
-        // Only attributes with a length can go on in the next one.
-        Some("c") if length_octets > 0 => true,
-        Some(_) => return Err(bad()),
-    };
-    if parts.next().is_some() {
-        return Err(bad());
-    }
-    Ok(Format { type_octets, length_octets, continuation })
-}
-
-fn parse_flags(words: &str, mut flags: Flags) -> Result<Flags, Problem> {
-    for word in words.split(',') {
-        match word.to_ascii_lowercase().as_str() {
-            "has_tag" => flags.has_tag = true,
-            "encrypt=0" => flags.encryption = Encryption::None,
-            "encrypt=1" => flags.encryption = Encryption::UserPassword,
-            "encrypt=2" => flags.encryption = Encryption::TunnelPassword,
-            "encrypt=3" => flags.encryption = Encryption::AscendSecret,
-            "concat" => flags.concatenated = true,
-            "internal" | "virtual" => flags.internal = true,
-            // Hints of other programs, which change nothing on the wire.
-            "array" | "secret" => {}
-            _ => return Err(Problem::UnknownFlag(word.into())),
-        }
-    }
-    Ok(flags)
-}
-
-fn check_flags(kind: DataType, flags: Flags) -> Result<(), Problem> {
-    let is_string = matches!(kind, DataType::Text | DataType::Octets(_));
-    if flags.has_tag && !is_string && kind != DataType::Integer {
-        return Err(Problem::FlagOfOtherType { flag: "has_tag", kind });
-    }
-    if flags.encryption != Encryption::None && kind.is_container() {
-        return Err(Problem::FlagOfOtherType { flag: "encrypt", kind });
-    }
-    if flags.concatenated && !is_string {
-        return Err(Problem::FlagOfOtherType { flag: "concat", kind });
-    }
-    Ok(())
 }

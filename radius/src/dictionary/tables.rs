@@ -94,15 +94,16 @@ impl Dictionary {
     }
 
     pub(super) fn define_attribute(&mut self, attribute: Attribute) -> Result<(), Problem> {
-        if let Some(known) = self.find_name(&attribute.name) {
-            if known.number == attribute.number
-                && known.kind == attribute.kind
-                && known.has_tag == attribute.has_tag
-                && known.encryption == attribute.encryption
-            {
-                return Ok(());
+        if let Some(&place) = self.by_name.get(key(&attribute.name).as_ref()) {
+            let unknown = || Problem::UnknownAttribute(attribute.name.clone());
+            let known = self.attributes.get_mut(place).ok_or_else(unknown)?;
+            if known.attribute.number != attribute.number {
+                return Err(Problem::Redefined { name: attribute.name });
             }
-            return Err(Problem::Redefined { name: attribute.name });
+            // Said again, or a type put right: the latest word holds.
+            self.by_number.insert(attribute.number, place);
+            known.attribute = attribute;
+            return Ok(());
         }
         let place = self.attributes.len();
         if place == MAX_ATTRIBUTES {

@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::date;
 use super::definition::{Attribute, DataType};
-use super::parse::parse_number;
 use super::quote::{hexadecimal, quote};
 use super::tables::Dictionary;
+use super::words::parse_number;
 use crate::attribute::value;
 
 /// The text of a value without its tag. What [`super::from_text::parse`] makes of it is the same value.

@@ -7,6 +7,7 @@ mod behaviour;
 #[path = "../bodies/mod.rs"]
 mod bodies;
 mod decode;
+mod freeradius;
 mod hex;
 mod primitives;
 mod properties;

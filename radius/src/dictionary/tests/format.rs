@@ -142,7 +142,8 @@ fn every_mistake_has_its_own_error() {
         ("ATTRIBUTE A 1 tlv encrypt=2", P::FlagOfOtherType { flag: "encrypt", kind: DataType::Tlv }),
         ("ATTRIBUTE A 1 integer concat", P::FlagOfOtherType { flag: "concat", kind: DataType::Integer }),
         ("BEGIN-VENDOR Nobody", P::UnknownVendor(boxed("Nobody"))),
-        ("VALUE A B 1", P::UnknownAttribute(boxed("A"))),
+        ("VALUE A B 1\nVENDOR C 1", P::UnknownAttribute(boxed("A"))),
+        ("VALUE A \"B\" 1", P::BadValueName(boxed("\"B\""))),
         ("BEGIN-TLV A", P::UnknownAttribute(boxed("A"))),
         ("ATTRIBUTE A 1.2 string", P::UnknownAttribute(boxed("Attr-1"))),
         ("VENDOR A 1 format=3,1", P::BadFormat(boxed("format=3,1"))),
@@ -163,7 +164,6 @@ fn mistakes_that_take_two_lines() {
     let boxed = |text: &str| -> Box<str> { text.into() };
     let cases: &[(&str, P)] = &[
         ("ATTRIBUTE A 1 string\nATTRIBUTE a 2 string", P::Redefined { name: boxed("a") }),
-        ("ATTRIBUTE A 1 string\nATTRIBUTE A 1 integer", P::Redefined { name: boxed("A") }),
         ("VENDOR A 1\nVENDOR A 2", P::Redefined { name: boxed("A") }),
         ("VENDOR A 1\nVENDOR B 1 format=2,1", P::Redefined { name: boxed("B") }),
         ("ATTRIBUTE A 1 string\nATTRIBUTE B 1.1 string", P::NotAContainer { parent: boxed("A") }),
@@ -193,18 +193,32 @@ fn mistakes_that_take_two_lines() {
     assert_eq!(problem(text), (4, P::NotOpen { keyword: "END-VENDOR", name: boxed("B") }));
 }
 
-/// What is said again in the same words is no error; a number's second name becomes the printed one.
+/// What is said again is no error, and the latest type holds; a number's second name becomes the printed one.
 #[test]
 fn repetitions_and_aliases() {
     let text = "VENDOR V 1\nVENDOR V 1\nVENDOR W 1\nATTRIBUTE A 1 integer\nATTRIBUTE A 1 integer\n\
                 ATTRIBUTE B 1 integer\nVALUE A One 1\nVALUE A one 1\nVALUE A Uno 1\n";
     let dictionary = parse(text).unwrap();
+    let retyped = parse("ATTRIBUTE A 1 octets\nATTRIBUTE B 1 octets\nATTRIBUTE a 1 string").unwrap();
+    let printed = retyped.find_number(Number::new(&[1]).unwrap()).unwrap();
+    assert_eq!((printed.name.as_ref(), printed.kind), ("a", DataType::Text));
     let number = dictionary.find_name("a").unwrap().number;
     assert_eq!(dictionary.find_number(number).unwrap().name.as_ref(), "B");
     assert_eq!(dictionary.find_vendor(Vendor(1)).unwrap().name.as_ref(), "W");
     let attribute = dictionary.find_name("A").unwrap();
     assert_eq!(dictionary.find_value_name(attribute, 1), Some("Uno"));
     assert_eq!(dictionary.find_value(attribute, "ONE"), Some(1));
+}
+
+/// A value may be named before its attribute, and has the line of its own mistakes; values of what is read over are read over.
+#[test]
+fn values_may_come_first() {
+    let dictionary =
+        parse("VALUE A Big,Fat=1 1\nVALUE I B 2\nATTRIBUTE A 1 byte\nATTRIBUTE I 2 byte virtual").unwrap();
+    let attribute = dictionary.find_name("A").unwrap();
+    assert_eq!(dictionary.find_value(attribute, "big,fat=1"), Some(1));
+    let text = "VALUE A B 256\nATTRIBUTE A 1 byte";
+    assert_eq!(problem(text), (1, Problem::NumberTooLarge { number: 256, largest: 255 }));
 }
 
 #[test]
@@ -225,8 +239,11 @@ fn extended_vendors() {
                 BEGIN-VENDOR Acme format=E\nATTRIBUTE T 7 tlv\nATTRIBUTE N 7.1 string\nEND-VENDOR Acme\n";
     let dictionary = parse(text).unwrap();
     assert_eq!(dictionary.find_name("N").unwrap().number.path(), [245, 26, 65281, 7, 1]);
-    let deeper = text.replace("N 7.1 string", "N 7.1 tlv\nATTRIBUTE M 7.1.1 tlv\nATTRIBUTE L 7.1.1.1 byte");
-    assert_eq!(problem(&deeper), (8, Problem::TooDeep(6)));
+    let deeper = text.replace(
+        "N 7.1 string",
+        "N 7.1 tlv\nATTRIBUTE M 7.1.1 tlv\nATTRIBUTE L 7.1.1.1 tlv\nATTRIBUTE K 7.1.1.1.1 tlv\nATTRIBUTE J 7.1.1.1.1.1 byte",
+    );
+    assert_eq!(problem(&deeper), (10, Problem::TooDeep(8)));
 }
 
 fn with_files<'f>(files: &'f [(&'f str, &'f str)]) -> Result<Dictionary, ParseError> {
