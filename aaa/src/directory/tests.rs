@@ -228,7 +228,7 @@ fn readers_never_miss_an_entry_while_it_is_written() {
     }
     let (done, looked) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
-        for reader in 0..2 {
+        let readers = [0, 1].map(|reader| {
             let (directory, done, looked) = (&directory, &done, &looked);
             scope.spawn(move || {
                 let mut seen = vec![0; SUBSCRIBERS as usize];
@@ -244,8 +244,8 @@ fn readers_never_miss_an_entry_while_it_is_written() {
                         looked.fetch_add(1, Ordering::Relaxed);
                     }
                 }
-            });
-        }
+            })
+        });
         for round in 1..=ROUNDS {
             for number in 0..SUBSCRIBERS {
                 writer.apply(Change::Subscriber(named(number, round))).unwrap();
@@ -257,6 +257,11 @@ fn readers_never_miss_an_entry_while_it_is_written() {
             // Each round is met by looks.
             let before = looked.load(Ordering::Relaxed);
             while looked.load(Ordering::Relaxed) == before {
+                if readers.iter().any(thread::ScopedJoinHandle::is_finished) {
+                    // It failed: the scope says so once the other one has ended, too.
+                    done.store(true, Ordering::Release);
+                    return;
+                }
                 thread::yield_now();
             }
         }

@@ -175,7 +175,10 @@ fn chunks_cannot_be_left_out_or_taken_from_an_older_snapshot() {
     let without_first = [&new[..HEADER_OCTETS], &new[second..]].concat();
     // The two have the same header, and their chunks the same lengths.
     let spliced = [&new[..second], &old[second..]].concat();
-    for (octets, chunk) in [(without_first, 0), (spliced, 1)] {
+    // Cut behind the first chunk, which then says that it is the last.
+    let mut ended = new[..second].to_vec();
+    ended[HEADER_OCTETS] |= 0x80;
+    for (octets, chunk) in [(without_first, 0), (spliced, 1), (ended, 0)] {
         fs::write(&path, octets).unwrap();
         let error = load_from(&path).unwrap_err();
         assert!(matches!(error, LoadError::Sealed { chunk: at, .. } if at == chunk), "{error:?}");
