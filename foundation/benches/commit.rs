@@ -1,6 +1,6 @@
 //! Commits a second: plain transactions, and such with a stream head, on both databases.
 //!
-//! `cargo bench -p rrnetd-foundation --bench commit -- [SECONDS]`. PostgreSQL is the server of `TEST_DATABASE_URL`; say
+//! `cargo bench -p rrnetd-foundation --bench commit -- [SECONDS]` (1 a round, at most 5). PostgreSQL is the server of `TEST_DATABASE_URL`; say
 //! whether it keeps its promises (`scripts/test-servers.sh --durable`). Each way runs in five interleaved rounds; shown are
 //! the medians.
 #![expect(

@@ -13,7 +13,7 @@
 
 mod cable;
 
-use std::{future::Future, ops::Deref};
+use std::{future::Future, ops::Deref, time::Duration};
 
 use base::{Clock, DatabaseId, Platform, Scope, TenantId, Timestamp};
 
@@ -29,6 +29,9 @@ pub const NOW: Timestamp = Timestamp::from_millis(1_795_334_400_000);
 
 /// Connections of a test to PostgreSQL: enough for two writers, a reader and one to spare.
 const CONNECTIONS: u32 = 4;
+
+/// How long a test may take: far longer than any, so that one which waits for what never comes ends and says so.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A fresh database with every migration applied; gone after the test.
 #[derive(Debug)]
@@ -178,7 +181,10 @@ where
 {
     let db = test_db.db.clone();
     // As a task of its own, so that a failing test still lets go of its connections.
-    let outcome = tokio::spawn(test(test_db)).await;
+    let mut task = tokio::spawn(test(test_db));
+    let Ok(outcome) = tokio::time::timeout(DEADLINE, &mut task).await else {
+        panic!("the test still waits after {DEADLINE:?}");
+    };
     let most_rows = db.holds().most_rows;
     db.close().await;
     if let Err(error) = outcome {
