@@ -179,7 +179,7 @@ pub(crate) fn repair(storage: &Storage, survey: &mut Survey) -> Result<(), OpenE
             }
         }
         // Records that a killed process wrote but did not sync are about to count as durable.
-        file.sync_data().and_then(|()| storage.sync_folder()).map_err(failed)?;
+        file.sync_data().map_err(failed)?;
     }
     Ok(())
 }

@@ -45,6 +45,8 @@ pub(crate) struct Faults {
     pub(crate) full_writes: u32,
     /// The power fails after so many further changes.
     pub(crate) power_after: Option<u32>,
+    /// The next sync panics: a defect of the program, not of the disk.
+    pub(crate) defect: bool,
 }
 
 #[derive(Debug, Default)]
@@ -363,6 +365,7 @@ impl Handle {
     pub(super) fn sync_data(&self) -> io::Result<()> {
         let mut state = self.disk.0.lock();
         state.change()?;
+        assert!(!state.faults.defect, "injected defect");
         let fails = take(&mut state.faults.syncs);
         state.syncs += u64::from(!fails);
         let content = state.files.get_mut(&self.file).unwrap();

@@ -15,6 +15,8 @@ enum Act {
     Release(u8),
     /// The power fails after so many further changes of the disk.
     PowerAfter(u8),
+    /// The process is killed after so many further changes of the disk.
+    KillAfter(u8),
     /// The power fails now.
     Power,
     Kill,
@@ -45,6 +47,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => fault.prop_map(Act::Fault),
         2 => any::<u8>().prop_map(Act::Release),
         1 => (0..12_u8).prop_map(Act::PowerAfter),
+        1 => (0..12_u8).prop_map(Act::KillAfter),
         1 => Just(Act::Power),
         1 => Just(Act::Kill),
         1 => Just(Act::Shutdown),
@@ -144,14 +147,18 @@ fn run(acts: &[Act], choices: u64) -> Result<(), TestCaseError> {
                 model.applied = model.applied.max(Position::new(durable * u64::from(*share) / 255));
                 fixture.journal.release(model.applied);
             }
-            Act::PowerAfter(changes) => {
+            Act::PowerAfter(changes) | Act::KillAfter(changes) => {
                 let power_after = Some(u32::from(*changes));
                 fixture.disk.set_faults(Faults { power_after, ..Faults::default() });
                 for _ in 0..*changes {
                     fixture.writer.turn();
                     model.acknowledge(fixture.journal.durable());
                 }
-                fixture = Fixture::on(fixture.disk.after_power_loss(&mut choose), config()).unwrap();
+                let disk = match act {
+                    Act::PowerAfter(_) => fixture.disk.after_power_loss(&mut choose),
+                    _ => fixture.disk.after_kill(),
+                };
+                fixture = Fixture::on(disk, config()).unwrap();
                 model.survive(&fixture)?;
             }
             Act::Power => {
@@ -185,4 +192,19 @@ proptest! {
     fn no_acknowledged_record_is_lost_or_repeated(acts in proptest::collection::vec(act(), 1..60), choices: u64) {
         run(&acts, choices)?;
     }
+}
+
+#[test]
+fn what_a_killed_process_had_written_but_not_synced_is_synced_before_it_counts() {
+    let mut fixture = Fixture::new();
+    fixture.commit([1]);
+    fixture.append(2);
+    // The write goes through, and the process dies before the sync.
+    fixture.disk.set_faults(Faults { power_after: Some(1), ..Faults::default() });
+    assert_eq!(fixture.writer.turn(), Turn::Failed);
+    assert_eq!(fixture.journal.durable(), Position::new(1));
+    let fixture = fixture.after_kill();
+    assert_eq!(fixture.journal.durable(), Position::new(2));
+    let disk = fixture.disk.after_power_loss(|| false);
+    assert_eq!(Fixture::on(disk, config()).unwrap().seeds(), [1, 2]);
 }

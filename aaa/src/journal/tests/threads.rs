@@ -8,7 +8,7 @@ use std::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::*;
-use crate::journal::{Alarm, AppendError, Wake};
+use crate::journal::{Alarm, AppendError, Wake, storage::simulated::Faults};
 
 /// Long enough for any machine; a test that waits so long has failed.
 const PATIENCE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
@@ -174,6 +174,22 @@ fn shutdown_ends_even_when_the_disk_does_not_recover() {
     let journal = running(disk, Config { retry_every: Duration::from_secs(3600), ..config() });
     journal.append(&record(&payload(1))).unwrap();
     assert_eq!(journal.shutdown().unwrap_err().records, 1);
+}
+
+#[test]
+fn a_writer_that_dies_raises_the_alarm_and_accepts_nothing_more() {
+    let disk = Disk::new();
+    let journal = running(disk.clone(), config());
+    let alarm = Wake::new().unwrap();
+    let _subscription = journal.subscribe(alarm.clone());
+    disk.set_faults(Faults { defect: true, ..Faults::default() });
+    journal.append(&record(&payload(1))).unwrap();
+    while journal.health().alarms().is_empty() {
+        wait(&alarm);
+    }
+    assert_eq!(journal.health().alarms(), [Alarm::Stopped]);
+    assert_eq!(journal.shutdown().unwrap_err().records, 1);
+    assert_eq!(journal.append(&record(&payload(2))), Err(AppendError::Closed));
 }
 
 #[test]
