@@ -207,8 +207,8 @@ pub(super) async fn attempted(conn: &mut Conn, intent: &Intent, attempt: &Attemp
     .bind(attempt.attempts)
     .bind(attempt.at)
     .bind(attempt.next_attempt_at)
-    .bind(attempt.way)
-    .bind(attempt.outcome)
+    .bind(attempt.way.map(str::to_owned))
+    .bind(attempt.outcome.to_owned())
     .bind(attempt.observed_generation)
     .execute_optional()
     .await

@@ -132,7 +132,7 @@ impl Drain {
     async fn drain(&self, shutdown: &CancellationToken) -> Result<(), StepError> {
         let wake = Wake::new().map_err(StepError::Wake)?;
         let _subscription = self.journal.subscribe(wake.clone());
-        let readable = AsyncFd::new(wake.as_fd().try_clone_to_owned().map_err(StepError::Wake)?).map_err(StepError::Wake)?;
+        let readable = AsyncFd::register(wake.as_fd().try_clone_to_owned().map_err(StepError::Wake)?).map_err(StepError::Wake)?;
         let (mut reader, mut position) = self.reader().await?;
         let mut batch = Batch::new();
         while !shutdown.is_cancelled() {
@@ -204,7 +204,7 @@ impl Drain {
             }
         }
         let now = self.clock.wall();
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_bulk().await?;
         // First, so that two drainers of one journal meet here and not in the middle.
         if !store::advance(&mut tx, self.journal.id(), number(from), number(to), now).await? {
             return Err(DrainError::AppliedBefore);
@@ -230,7 +230,7 @@ impl Drain {
             None => self
                 .directory
                 .subscriber(record.tenant, event.username)
-                .map(|subscriber| subscriber.view().id),
+                .map(|subscriber| subscriber.view().id()),
         };
         Ok(Item { tenant: record.tenant, router: record.router, subscriber, event })
     }
@@ -252,7 +252,7 @@ impl Drain {
             "a journal record was refused for good and set aside; see the table journal_refused"
         );
         let now = self.clock.wall();
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.db.begin_bulk().await?;
         if !store::advance(&mut tx, self.journal.id(), number(from), number(to), now).await? {
             return Err(StepError::Record(Box::new(DrainError::AppliedBefore)));
         }

@@ -23,7 +23,7 @@ const RESTORE_CHUNK: i64 = 1_000;
 /// When the database cannot be written; the sessions before the failure are closed. Closing one again changes nothing.
 pub async fn close(db: &Db, closed: &[ClosedSession]) -> db::Result<()> {
     for closed in closed.chunks(CHUNK) {
-        let mut tx = db.begin().await?;
+        let mut tx = db.begin_bulk().await?;
         apply::close(&mut tx, closed).await?;
         tx.commit().await?;
     }
@@ -36,7 +36,7 @@ pub async fn close(db: &Db, closed: &[ClosedSession]) -> db::Result<()> {
 /// When the database cannot be written; what is left is closed by the next call.
 pub async fn close_restarted(db: &Db) -> db::Result<()> {
     loop {
-        let mut tx = db.begin().await?;
+        let mut tx = db.begin_bulk().await?;
         let more = apply::close_restarted(&mut tx, i64::try_from(CHUNK).unwrap_or(i64::MAX)).await?;
         tx.commit().await?;
         if !more {
@@ -53,7 +53,7 @@ pub async fn make_partitions(db: &Db, now: Timestamp) -> db::Result<()> {
     /// From any day of a month, 31 days later lies in the next one or the one after; both do no harm.
     const MONTH_MILLIS: i64 = 31 * 24 * 3_600 * 1_000;
     for at in [now, Timestamp::from_millis(now.as_millis() + MONTH_MILLIS)] {
-        let mut tx = db.begin().await?;
+        let mut tx = db.begin_bulk().await?;
         store::make_month(&mut tx, at).await?;
         tx.commit().await?;
     }
@@ -90,7 +90,7 @@ fn restore(row: &Row, live: &Live, directory: &Directory, clock: &Clock) -> bool
     let interval = row
         .subscriber_id
         .and_then(|id| directory.subscriber_by_id(id))
-        .and_then(|subscriber| directory.plan(subscriber.view().plan))
+        .and_then(|subscriber| directory.plan(subscriber.view().plan()))
         .map_or(0, |plan| plan.interim_interval);
     let restored = Restored {
         id: row.id,

@@ -43,7 +43,6 @@ const RESERVED: [(&[u32], &str); 25] = [
 
 /// One attribute as the operator wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct AttributeText {
     /// Its name in the dictionary, such as `Mikrotik-Mark-Id`.
     pub name: String,

@@ -7,6 +7,7 @@ pub mod prefix;
 pub mod random;
 pub mod rate_limit;
 pub mod text;
+pub mod text_column;
 pub mod version;
 
 pub use attributes::{AttributeText, Attributes};
@@ -14,4 +15,5 @@ pub use entry::Entry;
 pub use invalid::Invalid;
 pub use prefix::Ipv6Prefix;
 pub use rate_limit::RateLimit;
+pub use text_column::Text;
 pub use version::{Stale, Version};

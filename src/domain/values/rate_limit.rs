@@ -1,4 +1,5 @@
-//! Speeds, and the text in which MikroTik takes them.
+//! Speeds, and the text in which MikroTik takes them. They are stored within documents that a later version may have
+//! written, so a field that is not known here is passed over.
 //!
 //! `Mikrotik-Rate-Limit` speaks as the router sees it: rx is what it receives from the subscriber, the **upload**, and
 //! stands first.
@@ -24,7 +25,7 @@ const DEFAULT_PRIORITY: u8 = 8;
 
 /// The speed of a subscriber, both ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct RateLimit {
     /// From the subscriber to the network.
     pub upload: Shape,
@@ -37,7 +38,7 @@ pub struct RateLimit {
 
 /// The speed one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Shape {
     /// Bit/s.
     pub rate: u64,
@@ -51,7 +52,7 @@ pub struct Shape {
 
 /// A burst: up to `rate` while the average over `seconds` stays below `threshold`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Burst {
     /// Bit/s, more than the normal rate.
     pub rate: u64,

@@ -155,7 +155,9 @@ impl Courier {
             names_router,
             changes,
             // The executor may have been stopped: then nobody waits for the end.
-            done: Box::new(move |ended| drop(done.send(ended))),
+            done: Box::new(move |ended| {
+                let _nobody_waits = done.send(ended);
+            }),
         };
         if self.sender.send(order).is_err() {
             tracing::debug!("the sender of CoA requests is full");

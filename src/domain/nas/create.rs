@@ -1,0 +1,66 @@
+//! Adding a router.
+
+use base::{RouterId, Scope, SecretString, seal::Sealer};
+use foundation::{Tx, audit, db};
+
+use super::{
+    super::values::{Entry, Invalid, Version},
+    Router, RouterCreated, RouterSpec, SecretError, secret, store,
+};
+
+/// A router that was just added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// The router.
+    pub router: Router,
+    /// Its secret, to be put into it.
+    pub secret: SecretString,
+}
+
+/// Why a router cannot be added.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// A value cannot be accepted.
+    #[error("the router cannot be accepted")]
+    Invalid(#[from] Invalid),
+    /// The tenant has a router of this name.
+    #[error("the name is taken")]
+    NameTaken,
+    /// Its secret cannot be accepted.
+    #[error("the router's secret cannot be accepted")]
+    Secret(#[from] SecretError),
+    /// The database refused.
+    #[error("the router cannot be stored")]
+    Database(#[from] db::Error),
+}
+
+/// Adds a router. Without a secret one is made.
+///
+/// # Errors
+/// As [`CreateError`] says.
+pub async fn create(
+    tx: &mut Tx,
+    scope: &Scope,
+    sealer: &Sealer,
+    spec: RouterSpec,
+    wanted: Option<SecretString>,
+) -> Result<Created, CreateError> {
+    let router = Router {
+        id: RouterId::generate(scope.now()),
+        spec: spec.validated()?,
+        version: Version::FIRST,
+        created_at: scope.now(),
+        updated_at: scope.now(),
+    };
+    let (secret, _) = secret::choose(wanted)?;
+    secret::ensure_distinct(tx, sealer, &router, &secret).await?;
+    let sealed = sealer.seal(&secret::place(scope.tenant(), &router.id), secret.expose().as_bytes());
+    if !store::insert(tx, scope, &router, &sealed).await? {
+        return Err(CreateError::NameTaken);
+    }
+    store::set_addresses(tx, scope, router.id, &router.spec.addresses).await?;
+    tx.publish(scope, &RouterCreated { router: router.id });
+    tx.audit(scope, audit::Entry::new("router.create", "router", router.id).after(&router));
+    tx.changed(scope, Entry::Router(router.id).into());
+    Ok(Created { router, secret })
+}

@@ -1,0 +1,38 @@
+//! Removing a router.
+
+use base::{RouterId, Scope};
+use foundation::{Tx, audit, db};
+
+use super::{super::values::Entry, RouterDeleted, store};
+
+/// Why a router cannot be removed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteError {
+    /// There is no such router.
+    #[error("there is no such router")]
+    NotFound,
+    /// Subscribers may log in on it alone.
+    #[error("{0} subscribers are bound to the router")]
+    InUse(i64),
+    /// The database refused.
+    #[error("the router cannot be removed")]
+    Database(#[from] db::Error),
+}
+
+/// Removes a router: its packets are unknown from now on. Its sessions keep its name.
+///
+/// # Errors
+/// As [`DeleteError`] says.
+pub async fn delete(tx: &mut Tx, scope: &Scope, id: RouterId) -> Result<(), DeleteError> {
+    let router = store::find(tx, scope, id).await?.ok_or(DeleteError::NotFound)?;
+    // The router goes first: whoever binds a subscriber to it now waits for this transaction, and then does not find it.
+    store::delete(tx, scope, id).await?;
+    let bound = store::bound_subscribers(tx, scope, id).await?;
+    if bound > 0 {
+        return Err(DeleteError::InUse(bound));
+    }
+    tx.publish(scope, &RouterDeleted { router: id });
+    tx.audit(scope, audit::Entry::new("router.delete", "router", id).before(&router));
+    tx.changed(scope, Entry::Router(id).into());
+    Ok(())
+}
