@@ -16,8 +16,7 @@ pub(super) const NONE: u32 = u32::MAX;
 /// Sessions and reservations behind one lock.
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    slots: Vec<Option<Session>>,
-    free: Vec<u32>,
+    slots: Slots,
     by_session: HashTable<u32>,
     /// The newest session of each owner.
     by_owner: HashTable<u32>,
@@ -63,17 +62,17 @@ impl Session {
 impl Shard {
     /// The session in a slot.
     pub(super) fn get(&self, slot: u32) -> Option<&Session> {
-        self.slots.get(index(slot))?.as_ref()
+        self.slots.get(slot)
     }
 
     /// The session in a slot, to be changed.
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Session> {
-        self.slots.get_mut(index(slot))?.as_mut()
+        self.slots.get_mut(slot)
     }
 
     /// How many slots there are, used or free.
-    pub(super) fn slots(&self) -> u32 {
-        u32::try_from(self.slots.len()).unwrap_or(NONE)
+    pub(super) const fn slots(&self) -> u32 {
+        self.slots.used
     }
 
     /// The slot of a session.
@@ -109,26 +108,13 @@ impl Shard {
         let older = self.newest(owner);
         session.older = older.unwrap_or(NONE);
         session.newer = NONE;
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.slots[index(slot)] = Some(session);
-                slot
-            }
-            None => {
-                if self.slots.len() == self.slots.capacity() {
-                    // An eighth at a time: doubling would leave a quarter of the table's memory unused on average.
-                    self.slots.reserve_exact((self.slots.len() / 8).max(8));
-                }
-                self.slots.push(Some(session));
-                self.slots() - 1
-            }
-        };
+        let slot = self.slots.insert(session);
         let Self { slots, by_session, by_owner, .. } = self;
         by_session
             .insert_unique(hash_session(id), slot, |slot| hash_of(slots, *slot, |s| hash_session(s.id)));
         match older {
             Some(older) => {
-                if let Some(Some(session)) = slots.get_mut(index(older)) {
+                if let Some(session) = slots.get_mut(older) {
                     session.newer = slot;
                 }
                 if let Some(head) = by_owner.find_mut(owner.hash(), |head| *head == older) {
@@ -144,8 +130,7 @@ impl Shard {
 
     /// Takes a session out.
     pub(super) fn remove(&mut self, slot: u32) -> Option<Session> {
-        let session = self.slots.get_mut(index(slot))?.take()?;
-        self.free.push(slot);
+        let session = self.slots.remove(slot)?;
         if let Ok(entry) = self.by_session.find_entry(hash_session(session.id), |known| *known == slot) {
             entry.remove();
         }
@@ -217,11 +202,60 @@ fn hash_session(session: SessionId) -> u64 {
     Owner { key: *session.as_bytes(), is_subscriber: true }.hash()
 }
 
-fn hash_of(slots: &[Option<Session>], slot: u32, hash: impl Fn(&Session) -> u64) -> u64 {
-    slots.get(index(slot)).and_then(Option::as_ref).map_or(0, hash)
+fn hash_of(slots: &Slots, slot: u32, hash: impl Fn(&Session) -> u64) -> u64 {
+    slots.get(slot).map_or(0, hash)
 }
 
-/// A slot as an index; every platform that this runs on has at least 32 bits.
-const fn index(slot: u32) -> usize {
-    slot as usize
+/// Sessions in chunks that never move: a growing vector would copy them, and leave holes of every size in the heap.
+#[derive(Debug, Default)]
+struct Slots {
+    chunks: Vec<Box<[Option<Session>; CHUNK]>>,
+    free: Vec<u32>,
+    /// Slots that were ever used; those behind them are empty.
+    used: u32,
+}
+
+/// Sessions of a chunk: some 6 kB. A quarter of a million sessions fill the first of each shard.
+const CHUNK: usize = 32;
+
+impl Slots {
+    fn get(&self, slot: u32) -> Option<&Session> {
+        let (chunk, place) = position(slot);
+        self.chunks.get(chunk)?.get(place)?.as_ref()
+    }
+
+    fn get_mut(&mut self, slot: u32) -> Option<&mut Session> {
+        self.place(slot)?.as_mut()
+    }
+
+    fn insert(&mut self, session: Session) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            let slot = self.used;
+            self.used += 1;
+            if position(slot).0 == self.chunks.len() {
+                self.chunks.push(Box::new([const { None }; CHUNK]));
+            }
+            slot
+        });
+        if let Some(place) = self.place(slot) {
+            *place = Some(session);
+        }
+        slot
+    }
+
+    fn remove(&mut self, slot: u32) -> Option<Session> {
+        let session = self.place(slot)?.take()?;
+        self.free.push(slot);
+        Some(session)
+    }
+
+    fn place(&mut self, slot: u32) -> Option<&mut Option<Session>> {
+        let (chunk, place) = position(slot);
+        self.chunks.get_mut(chunk)?.get_mut(place)
+    }
+}
+
+/// The chunk of a slot, and its place there. Every platform that this runs on has at least 32 bits.
+const fn position(slot: u32) -> (usize, usize) {
+    (slot as usize / CHUNK, slot as usize % CHUNK)
 }

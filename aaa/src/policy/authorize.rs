@@ -64,13 +64,19 @@ impl<'a> Access<'a> {
     }
 }
 
-/// The decision.
+/// Why there is no Accept.
 #[derive(Debug)]
-pub(super) enum Verdict {
-    Accept(Box<Grant>),
-    /// The subscriber is named where the user name was found.
+pub(super) enum Refusal {
+    /// Told to the router; the log has the reason, and the subscriber where the user name was found.
     Reject(Outcome, Option<SubscriberId>),
+    /// Not even answered.
     Discard(DropReason),
+}
+
+impl From<DropReason> for Refusal {
+    fn from(reason: DropReason) -> Self {
+        Self::Discard(reason)
+    }
 }
 
 /// What an Accept is made of.
@@ -96,12 +102,6 @@ pub(super) enum Proof {
     MsChap2(v2::Success, mppe::Keys2),
 }
 
-/// Why the walk through the rules ended early.
-enum Refusal {
-    Reject(Outcome),
-    Discard(DropReason),
-}
-
 impl Policy {
     /// Judges an Access-Request. Nothing is rejected that is merely not known yet (RFC 5080 §2.6.1).
     pub(super) fn judge(
@@ -110,37 +110,27 @@ impl Policy {
         request: &Identified<'_>,
         access: &Access<'_>,
         scratch: &mut Scratch,
-    ) -> Verdict {
+    ) -> Result<Grant, Refusal> {
+        let reject = |outcome| Refusal::Reject(outcome, None);
         match access.service {
-            Service::RouterLogin => return Verdict::Reject(Outcome::RouterLogin, None),
-            Service::Unrecognised => return Verdict::Reject(Outcome::UnrecognisedService, None),
+            Service::RouterLogin => return Err(reject(Outcome::RouterLogin)),
+            Service::Unrecognised => return Err(reject(Outcome::UnrecognisedService)),
             Service::Ppp | Service::Hotspot => {}
         }
-        let outcome = match access.credential {
-            _ if access.username.is_empty() => Some(Outcome::NoUserName),
-            Credential::None => Some(Outcome::NoPassword),
-            Credential::Conflict => Some(Outcome::ConflictingPasswords),
-            Credential::Eap => Some(Outcome::MethodNotOffered),
-            _ => None,
-        };
-        if let Some(outcome) = outcome {
-            return Verdict::Reject(outcome, None);
+        match access.credential {
+            _ if access.username.is_empty() => return Err(reject(Outcome::NoUserName)),
+            Credential::None => return Err(reject(Outcome::NoPassword)),
+            Credential::Conflict => return Err(reject(Outcome::ConflictingPasswords)),
+            Credential::Eap => return Err(reject(Outcome::MethodNotOffered)),
+            Credential::Pap(_) | Credential::Chap(_) | Credential::MsChap1(_) | Credential::MsChap2(_) => {}
         }
         if !self.directory.ready() {
-            return Verdict::Discard(DropReason::DirectoryIncomplete);
+            return Err(DropReason::DirectoryIncomplete.into());
         }
-        let Some(tenant) = self.directory.tenant(request.router.tenant) else {
-            return Verdict::Discard(DropReason::DirectoryIncomplete);
-        };
-        let Some(subscriber) = self.find_subscriber(&tenant, access.username) else {
-            return Verdict::Reject(Outcome::UnknownUser, None);
-        };
-        let id = subscriber.view().id();
-        match self.grant(now, request, access, scratch, tenant, subscriber) {
-            Ok(grant) => Verdict::Accept(Box::new(grant)),
-            Err(Refusal::Reject(outcome)) => Verdict::Reject(outcome, Some(id)),
-            Err(Refusal::Discard(reason)) => Verdict::Discard(reason),
-        }
+        let tenant = self.directory.tenant(request.router.tenant).ok_or(DropReason::DirectoryIncomplete)?;
+        let subscriber =
+            self.find_subscriber(&tenant, access.username).ok_or(reject(Outcome::UnknownUser))?;
+        self.grant(now, request, access, scratch, tenant, subscriber)
     }
 
     /// Finds the subscriber of a user name: as it stands; as `user@realm` of the tenant's own realm; as a hardware address
@@ -172,13 +162,14 @@ impl Policy {
         subscriber: SubscriberHandle,
     ) -> Result<Grant, Refusal> {
         let view = subscriber.view();
-        let proof = prove(view, request, access).map_err(Refusal::Reject)?;
+        let reject = |outcome| Refusal::Reject(outcome, Some(view.id()));
+        let proof = prove(view, request, access).map_err(reject)?;
         let plan = self
             .directory
             .plan(view.plan())
             .filter(|plan| plan.tenant == tenant.id)
-            .ok_or(Refusal::Discard(DropReason::DirectoryIncomplete))?;
-        let ends_at = allowed(now, view, &tenant, &plan, request, access).map_err(Refusal::Reject)?;
+            .ok_or(DropReason::DirectoryIncomplete)?;
+        let ends_at = allowed(now, view, &tenant, &plan, request, access).map_err(reject)?;
         let session = scratch.session_id(now);
         let limit = view.simultaneous().unwrap_or(plan.simultaneous);
         if limit > 0 {
@@ -211,8 +202,8 @@ impl Policy {
         };
         match self.live.reserve(now, &admission) {
             Admitted::Granted => Ok(()),
-            Admitted::Full => Err(Refusal::Reject(Outcome::TooManySessions)),
-            Admitted::Overload => Err(Refusal::Discard(DropReason::Overload)),
+            Admitted::Full => Err(Refusal::Reject(Outcome::TooManySessions, Some(subscriber))),
+            Admitted::Overload => Err(DropReason::Overload.into()),
         }
     }
 
@@ -227,11 +218,12 @@ impl Policy {
         if view.mac_lock() != MacLockView::Learn {
             return Ok(None);
         }
-        let mac = access.mac.ok_or(Refusal::Reject(Outcome::MacLocked))?;
+        let locked = Refusal::Reject(Outcome::MacLocked, Some(view.id()));
+        let Some(mac) = access.mac else { return Err(locked) };
         match self.first_uses.hold(now.monotonic, view.id(), mac) {
             Hold::Ours => Ok(Some(mac)),
-            Hold::Taken => Err(Refusal::Reject(Outcome::MacLocked)),
-            Hold::Full => Err(Refusal::Discard(DropReason::Overload)),
+            Hold::Taken => Err(locked),
+            Hold::Full => Err(DropReason::Overload.into()),
         }
     }
 

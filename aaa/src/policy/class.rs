@@ -60,19 +60,20 @@ impl fmt::Debug for ClassKey {
 /// The value of Class for a session of `tenant`.
 #[must_use]
 pub fn compose(cookie: &Cookie, tenant: TenantId, key: &ClassKey) -> [u8; COOKIE_OCTETS] {
-    let mut signed = [0; SIGNED];
-    let parts: [&[u8]; 4] = [
-        &MAGIC,
+    let mut value = [0; COOKIE_OCTETS];
+    let mut rest = value.as_mut_slice();
+    for part in [
+        &MAGIC[..],
         &cookie.overlay_generation.to_be_bytes(),
         cookie.subscriber.as_bytes(),
         cookie.session.as_bytes(),
-    ];
-    for (place, octet) in signed.iter_mut().zip(parts.into_iter().flatten()) {
-        *place = *octet;
+    ] {
+        let (place, following) = rest.split_at_mut(part.len());
+        place.copy_from_slice(part);
+        rest = following;
     }
-    let mut value = [0; COOKIE_OCTETS];
-    for (place, octet) in value.iter_mut().zip(signed.iter().chain(&key.sign(tenant, &signed))) {
-        *place = *octet;
+    if let Some((signed, mac)) = value.split_first_chunk_mut::<SIGNED>() {
+        mac.copy_from_slice(&key.sign(tenant, signed));
     }
     value
 }

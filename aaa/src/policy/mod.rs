@@ -51,7 +51,7 @@ pub use scratch::Scratch;
 pub use service::Service;
 
 use attempt::ShownName;
-use authorize::{Access, Verdict};
+use authorize::{Access, Refusal};
 use first_use::{FIRST_USE_VERSION, FirstUses};
 use throttle::Throttle;
 
@@ -197,9 +197,9 @@ impl Policy {
         }
         scratch.first_use = None;
         match self.judge(now, request, &access, scratch) {
-            Verdict::Accept(grant) => self.accept(now, request, &access, &grant, scratch, out),
-            Verdict::Discard(reason) => Action::Drop(reason),
-            Verdict::Reject(outcome, subscriber) => {
+            Ok(grant) => self.accept(now, request, &access, &grant, scratch, out),
+            Err(Refusal::Discard(reason)) => Action::Drop(reason),
+            Err(Refusal::Reject(outcome, subscriber)) => {
                 scratch.count(outcome);
                 if !self.throttle.charge(now.monotonic, request.router.id, device) {
                     return Action::Drop(DropReason::Throttled);

@@ -219,7 +219,7 @@ impl World {
         };
         let secret = request.router().secret.clone();
         let mut out = [0; 4096];
-        let mut scratch = &mut self.scratch;
+        let scratch = &mut self.scratch;
         let reply = |out: &[u8], length: usize| Reply::new(&out[..length], packet, &secret);
         match self.policy.answer(now(seconds), &request, scratch, &mut out) {
             Action::Reply { length } => Got::Reply(reply(&out, length)),
@@ -231,9 +231,9 @@ impl World {
                     Payload::Composed { length } => scratch.composed(length).to_vec(),
                 };
                 if is_recorded {
-                    self.policy.recorded(now(seconds), &request, &mut scratch);
+                    self.policy.recorded(now(seconds), &request, scratch);
                 } else {
-                    self.policy.not_recorded(now(seconds), &request, &mut scratch);
+                    self.policy.not_recorded(now(seconds), &request, scratch);
                 }
                 Got::Recorded(kind, payload, reply(&out, length))
             }
