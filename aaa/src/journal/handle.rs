@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use super::{
     catalog::Lag,
     config::Config,
-    health::{Alarm, Health},
+    health::Health,
     metrics::{Meters, float},
     queue::{AppendError, Queue},
     reader::{Reader, Source, StartError, check_start},
@@ -147,6 +147,12 @@ impl Journal {
         self.shared.catalog.lock().oldest()
     }
 
+    /// The octets that all segments take on the disk, what is reserved for the open one included.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.shared.catalog.lock().size()
+    }
+
     /// Takes note that the database durably has everything up to `applied`, and deletes the segments behind it that
     /// are kept no longer. Call it after each commit of the drainer, and now and then when there is none.
     pub fn release(&self, applied: Position) {
@@ -158,11 +164,8 @@ impl Journal {
         shared.meters.applied.set(float(catalog.applied().number()));
         drop(catalog);
         shared.delete(&expired);
-        let limited =
-            shared.health.lock().failing.as_ref().is_some_and(|failing| failing.alarm == Alarm::SizeLimit);
-        if limited {
-            shared.queue.retry_now();
-        }
+        // The writer may be about to fail for want of room: it is told whether or not the alarm is on yet.
+        shared.queue.retry_now();
         self.lag();
     }
 

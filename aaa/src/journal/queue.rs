@@ -90,6 +90,8 @@ struct Open {
     next: Position,
     refusing: Option<AppendError>,
     writer_waits: bool,
+    /// Something has changed that may let a failed group succeed. Kept, because the writer may not wait for it yet.
+    news: bool,
     closing: bool,
 }
 
@@ -101,6 +103,7 @@ impl Queue {
             next,
             refusing: None,
             writer_waits: false,
+            news: false,
             closing: false,
         };
         Self { open: Mutex::new(open), changed: Condvar::new(), limit }
@@ -176,13 +179,16 @@ impl Queue {
         if open.closing {
             return false;
         }
-        let _ = self.changed.wait_for(&mut open, pause);
+        if !std::mem::take(&mut open.news) {
+            let _ = self.changed.wait_for(&mut open, pause);
+            open.news = false;
+        }
         true
     }
 
-    /// Ends a wait before another try.
+    /// Ends a wait before another try, also one that is about to begin.
     pub(crate) fn retry_now(&self) {
-        drop(self.open.lock());
+        self.open.lock().news = true;
         self.changed.notify_one();
     }
 

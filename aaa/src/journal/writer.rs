@@ -3,7 +3,7 @@
 //! A group that could not be written or synced stays pending and is written again, to a new segment: after a failed
 //! sync the system may have dropped what it could not write and confirm the next sync of that file all the same.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use super::{
     catalog::Segment,
@@ -76,7 +76,7 @@ impl Writer {
             let goes_on = match self.turn() {
                 Turn::Committed => true,
                 Turn::Idle => self.shared.queue.wait_filled(),
-                Turn::Failed => self.shared.queue.wait_retry(self.shared.config.retry_every),
+                Turn::Failed => self.wait_retry(self.shared.config.retry_every),
             };
             if !goes_on {
                 break;
@@ -84,6 +84,11 @@ impl Writer {
         }
         self.retire();
         drop(watch);
+    }
+
+    /// Waits before another try; false when the journal is closing.
+    pub(crate) fn wait_retry(&self, pause: Duration) -> bool {
+        self.shared.queue.wait_retry(pause)
     }
 
     /// Makes one group durable, the pending one first.

@@ -96,3 +96,28 @@ fn the_lag_is_known_by_records_octets_and_age() {
     fixture.journal.release(Position::new(9_999));
     assert_eq!(fixture.journal.applied(), Position::new(401), "what is not durable here cannot be applied");
 }
+
+#[test]
+fn a_release_is_not_missed_by_a_writer_that_is_about_to_wait() {
+    let fixture = Fixture::new();
+    fixture.journal.release(Position::NONE);
+    // Waits an hour unless it is told of the release before it.
+    assert!(fixture.writer.wait_retry(Duration::from_secs(3600)));
+}
+
+#[test]
+fn closed_segments_take_no_more_room_than_their_records() {
+    let fixture = filled(config());
+    let sizes: Vec<usize> = fixture.segments().iter().map(|name| fixture.disk.octets(name).len()).collect();
+    let (open, closed) = sizes.split_last().unwrap();
+    assert_eq!(*open as u64, fixture.config.segment_octets);
+    assert!(closed.iter().all(|size| (*size as u64) < fixture.config.segment_octets));
+    assert_eq!(fixture.journal.size(), fixture.disk.used());
+
+    // A killed process leaves its open segment uncut: the next segment's first record sees to it.
+    let mut fixture = fixture.after_kill();
+    fixture.commit(400..410);
+    let left = fixture.disk.octets(&fixture.segments()[sizes.len() - 1]).len();
+    assert!((left as u64) < fixture.config.segment_octets);
+    assert_eq!(fixture.journal.size(), fixture.disk.used());
+}
