@@ -1,0 +1,2 @@
+//! The path in process.
+fn main() {}
