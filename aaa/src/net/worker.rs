@@ -103,6 +103,7 @@ impl Worker {
             }
             self.release(self.shared.clock.now());
             self.counters.flush(&self.replay, self.parked.len());
+            self.scratch.publish();
         }
         self.drain();
     }
@@ -275,6 +276,7 @@ impl Worker {
             self.wait(false);
         }
         self.counters.flush(&self.replay, 0);
+        self.scratch.publish();
     }
 }
 

@@ -134,6 +134,13 @@ impl FirstUses {
         self.shard(subscriber).lock().remove(&subscriber);
     }
 
+    /// The directory knows better by now of all but those that `is_learning` names.
+    pub(super) fn settle_all(&self, is_learning: impl Fn(SubscriberId) -> bool) {
+        for shard in &self.shards {
+            shard.lock().retain(|subscriber, _| is_learning(*subscriber));
+        }
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len()).sum()

@@ -21,7 +21,7 @@ use radius::{
 };
 
 use crate::{
-    directory::Directory,
+    directory::{Directory, MacLockView},
     journal::Kind,
     live::{Live, Origin},
 };
@@ -176,11 +176,23 @@ impl Policy {
         self.first_uses.recorded(first);
     }
 
-    /// The directory now says itself which hardware a subscriber is locked to, or that it is to learn anew. To be called
-    /// after the first use was applied to the database and the directory has followed, and when an operator has freed
-    /// the lock.
+    /// To be called when a subscriber's entry in the directory has changed: once it no longer says "learn", the directory
+    /// knows itself what its hardware is. While it still does, the change was about something else, and the first device
+    /// goes on holding.
     pub fn settle_first_use(&self, subscriber: SubscriberId) {
-        self.first_uses.settle(subscriber);
+        if !self.is_learning(subscriber) {
+            self.first_uses.settle(subscriber);
+        }
+    }
+
+    /// To be called when the whole directory has been loaded anew: as [`Policy::settle_first_use`], of all subscribers.
+    pub fn settle_first_uses(&self) {
+        self.first_uses.settle_all(|subscriber| self.is_learning(subscriber));
+    }
+
+    fn is_learning(&self, subscriber: SubscriberId) -> bool {
+        let known = self.directory.subscriber_by_id(subscriber);
+        known.is_some_and(|known| known.view().mac_lock() == MacLockView::Learn)
     }
 
     /// How many first uses wait for the directory.

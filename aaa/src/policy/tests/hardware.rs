@@ -35,6 +35,9 @@ fn the_first_device_is_recorded_before_it_is_accepted() {
     let again = world.send(Port::Authentication, &budi());
     assert!(matches!(again, Got::Recorded(Kind::FIRST_USE, ..)), "until the directory knows it: {again:?}");
 
+    world.policy.settle_first_use(subscriber_id(1));
+    world.policy.settle_first_uses();
+    assert_eq!(world.policy.pending_first_uses(), 1, "the change was about something else");
     world.subscriber(|subscriber| subscriber.mac_lock = entry::MacLock::To([mac(MAC)].into()));
     world.policy.settle_first_use(subscriber_id(1));
     assert_eq!(world.policy.pending_first_uses(), 0);
@@ -62,6 +65,9 @@ fn a_first_use_read_back_from_the_journal_holds() {
     let session = base::SessionId::from_bytes(octets(9, 1));
     world.policy.restore_first_use(&FirstUse { subscriber: subscriber_id(1), mac: mac(OTHER), session });
     assert_eq!(world.reason(&budi()), Outcome::MacLocked);
+    world.subscriber(|subscriber| subscriber.mac_lock = entry::MacLock::To([mac(OTHER)].into()));
+    world.policy.settle_first_uses();
+    assert_eq!(world.policy.pending_first_uses(), 0);
 }
 
 #[test]

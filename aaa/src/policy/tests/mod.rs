@@ -4,6 +4,7 @@ mod accounting;
 mod hardware;
 mod identification;
 mod isolir;
+mod malformed;
 mod methods;
 mod replies;
 mod rules;
