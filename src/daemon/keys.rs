@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use base::seal::Sealer;
+use base::{SecretBytes, seal::Sealer};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -62,6 +62,8 @@ pub struct Keys {
     pub sealer: Sealer,
     /// Signs Class cookies. Made from the first key, so that a cookie survives a restart.
     pub class: [u8; 16],
+    /// Keys fingerprints of requests, likewise.
+    pub fingerprint: SecretBytes,
 }
 
 /// Reads the key file.
@@ -89,8 +91,10 @@ pub fn load(path: &Path) -> Result<Keys, KeyError> {
         }
     }
     let form = || KeyError::Form { path: path.to_owned(), line: 1 };
-    let class = keys.first().map(|(_, key)| derive(key, b"rrnetd class cookie")).ok_or_else(form)?;
-    Ok(Keys { sealer: Sealer::new(keys).ok_or_else(form)?, class })
+    let (_, first) = keys.first().ok_or_else(form)?;
+    let class = derive(first, b"rrnetd class cookie");
+    let fingerprint = SecretBytes::new(derive(first, b"rrnetd request fingerprint").to_vec());
+    Ok(Keys { sealer: Sealer::new(keys).ok_or_else(form)?, class, fingerprint })
 }
 
 /// Makes a key file with one random key, unless there is one.

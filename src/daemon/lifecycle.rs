@@ -51,3 +51,29 @@ impl Signals {
         }
     }
 }
+
+/// Tells systemd that the daemon serves (sd_notify); without systemd it does nothing.
+pub fn notify_ready() {
+    notify("READY=1");
+}
+
+/// Tells systemd that the daemon drains.
+pub fn notify_stopping() {
+    notify("STOPPING=1");
+}
+
+fn notify(state: &str) {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let sent = std::os::unix::net::UnixDatagram::unbound().and_then(|socket| {
+        use std::os::{linux::net::SocketAddrExt as _, unix::ffi::OsStrExt as _};
+        // A name that starts with `@` is in the abstract space.
+        let address = match path.as_bytes().strip_prefix(b"@") {
+            Some(name) => std::os::unix::net::SocketAddr::from_abstract_name(name)?,
+            None => std::os::unix::net::SocketAddr::from_pathname(&path)?,
+        };
+        socket.send_to_addr(state.as_bytes(), &address)
+    });
+    if let Err(error) = sent {
+        tracing::warn!(%error, "systemd cannot be told of the daemon's state");
+    }
+}

@@ -1,5 +1,195 @@
 //! The daemon: opens everything, wires it together, runs it and takes it down.
+//!
+//! Tests and the command use the same two calls: [`Daemon::bind`] opens everything and shows the addresses,
+//! [`Daemon::run`] serves until it is told to stop.
+//!
+//! `folder`, `keys` and `identity` are the data folder · `state` opens the database and what is in memory · `feeder` keeps
+//! the directory · `housekeeping` what is done now and then · `lifecycle` the signals · `report` the line that says where
+//! it listens.
 
+mod feeder;
 pub mod folder;
+mod housekeeping;
+pub mod identity;
 pub mod keys;
 pub mod lifecycle;
+mod report;
+pub mod state;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use aaa::net::{self, dynauth};
+use base::Clock;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Config,
+    domain::{
+        access::{Cost, LoginThrottle, PasswordPool},
+        isolir,
+    },
+    http,
+};
+pub use report::Addresses;
+pub use state::{Opened, StartError};
+
+/// Everything is open; nothing is served yet.
+#[derive(Debug)]
+pub struct Daemon {
+    config: Config,
+    state: Opened,
+    radius: net::Bound,
+    http: TcpListener,
+    metrics: PrometheusHandle,
+    addresses: Addresses,
+}
+
+impl Daemon {
+    /// Opens sockets, data folder, database, journal and directory, in this order: what another program holds is found
+    /// before anything is made.
+    ///
+    /// # Errors
+    /// With a sentence that says what to do; nothing is left half-made.
+    pub async fn bind(config: Config, clock: Clock, metrics: PrometheusHandle) -> Result<Self, StartError> {
+        let radius = net::Bound::open(&net::Listen {
+            authentication: config.radius.authentication.clone(),
+            accounting: config.radius.accounting.clone(),
+            workers: config.radius.workers,
+            receive_buffer: config.radius.receive_buffer,
+            duplicates: radius::replay::Limits {
+                slots: config.radius.duplicate_slots as usize,
+                lifetime: config.radius.duplicate_lifetime,
+                ..radius::replay::Limits::default()
+            },
+        })?;
+        let http = listen(config.http.listen).await?;
+        let state = Opened::open(&config, clock).await?;
+        let addresses = Addresses {
+            authentication: radius.authentication().to_vec(),
+            accounting: radius.accounting().to_vec(),
+            http: http.local_addr().map_err(|source| StartError::Http { address: config.http.listen, source })?,
+        };
+        if radius.receive_buffer() < config.radius.receive_buffer {
+            tracing::warn!(
+                granted_octets = radius.receive_buffer(),
+                wanted_octets = config.radius.receive_buffer,
+                "the kernel grants a smaller receive buffer, and bursts may be lost: sysctl -w net.core.rmem_max={}",
+                config.radius.receive_buffer
+            );
+        }
+        Ok(Self { config, state, radius, http, metrics, addresses })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// What is open: for the quickstart, which puts its first data in before serving.
+    #[must_use]
+    pub const fn state(&self) -> &Opened {
+        &self.state
+    }
+
+    /// Serves until `shutdown`, then takes everything down in order: sockets are read no more, the last group of records
+    /// is committed and answered, threads are joined, HTTP ends, the feeder and the drainer end, the database is closed.
+    ///
+    /// # Errors
+    /// When it could not begin to serve, or the last records could not be made durable.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), StartError> {
+        let Self { config, mut state, radius, http, metrics, addresses } = self;
+        state.prepare().await;
+        let sender = dynauth::Running::start(state.clock.clone()).map_err(StartError::Dynauth)?;
+        let shared = net::Shared {
+            policy: Arc::clone(&state.policy),
+            journal: Arc::clone(&state.journal),
+            clock: state.clock.clone(),
+        };
+        let background = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let Some(writer) = state.writer.take() else { return Err(StartError::RunTwice) };
+        tasks.spawn(state.feeder(&config, writer).run(background.clone()));
+        let drain = state.drain();
+        tasks.spawn(drain.run(background.clone()));
+        let executor = isolir::Executor {
+            db: state.db.clone(),
+            directory: Arc::clone(&state.directory),
+            live: Arc::clone(&state.live),
+            sender: sender.sender(),
+            clock: state.clock.clone(),
+            source: config.radius.dynauth_address,
+        };
+        tasks.spawn(executor.run(background.clone()));
+        let keeper = housekeeping::Housekeeping {
+            db: state.db.clone(),
+            live: Arc::clone(&state.live),
+            policy: Arc::clone(&state.policy),
+            clock: state.clock.clone(),
+        };
+        tasks.spawn(keeper.run(background.clone()));
+        let (db, stop) = (state.db.clone(), background.clone());
+        tasks.spawn(async move { foundation::wake::relay(&db, &stop).await });
+
+        let api = http::router(http::State {
+            db: state.db.clone(),
+            sealer: Arc::new(state.keys.sealer.clone()),
+            passwords: Arc::new(PasswordPool::new(Cost::STANDARD).map_err(StartError::Passwords)?),
+            fingerprint_key: state.keys.fingerprint.clone(),
+            throttle: Arc::new(LoginThrottle::new()),
+            dictionary: Arc::new(radius::dictionary::builtin::dictionary().map_err(StartError::Dictionary)?),
+            clock: state.clock.clone(),
+            observed: http::Observed {
+                directory: Arc::clone(&state.directory),
+                live: Arc::clone(&state.live),
+                policy: Arc::clone(&state.policy),
+                journal: Arc::clone(&state.journal),
+            },
+            metrics,
+            settings: http::Settings::default(),
+        })
+        .map_err(StartError::Api)?;
+        let radius = radius.start(&shared)?;
+        addresses.report();
+        lifecycle::notify_ready();
+        let served = axum::serve(http, api.router.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(shutdown.clone().cancelled_owned())
+            .into_future();
+        let served = tokio::spawn(served);
+        shutdown.cancelled().await;
+        lifecycle::notify_stopping();
+        // The workers wait for their last group commit: not on a thread of the runtime.
+        let radius_ended = tokio::task::spawn_blocking(move || radius.stop()).await;
+        if radius_ended.is_err() {
+            tracing::error!("stopping the RADIUS workers panicked");
+        }
+        // A client that keeps its connection open does not hold up the rest.
+        let _late = tokio::time::timeout(HTTP_PATIENCE, served).await;
+        background.cancel();
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a part of the daemon ended with a panic");
+            }
+        }
+        drop(sender);
+        let journal = Arc::clone(&state.journal);
+        let ended = tokio::task::spawn_blocking(move || journal.shutdown()).await;
+        state.db.close().await;
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(StartError::Shutdown(error)),
+            Err(error) => tracing::error!(%error, "ending the journal panicked"),
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// How long open requests may take to end after the signal to stop.
+const HTTP_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Http { address, source })
+}

@@ -1,0 +1,52 @@
+//! `rrnetd migrate` and `rrnetd admin`: with the database alone, while a daemon may run.
+
+use base::{Clock, Platform};
+use foundation::{
+    Db,
+    db::{self, DatabaseUrl},
+};
+
+use super::{Failure, Outcome, say, serve::runtime};
+use crate::{
+    config::{Config, Sources},
+    domain::access::{self, Cost, PasswordPool, Role},
+};
+
+pub(super) fn migrate(sources: &Sources) -> Outcome {
+    let config = super::load(sources)?;
+    runtime()?.block_on(async {
+        let db = open(&config).await?;
+        let migrated = db.migrate(Clock::system().wall()).await.map_err(Failure::start)?;
+        db.close().await;
+        say(&format!("database {}: {} migrations applied", migrated.database, migrated.applied));
+        Ok(())
+    })
+}
+
+pub(super) fn reset_password(sources: &Sources, login: &str) -> Outcome {
+    let config = super::load(sources)?;
+    runtime()?.block_on(async {
+        let db = open(&config).await?;
+        let platform = Platform::system("cli.reset_password", Clock::system().wall());
+        let mut tx = db.begin().await.map_err(Failure::running)?;
+        let user = access::find_platform_login(&mut tx, &platform, login)
+            .await
+            .map_err(Failure::running)?
+            .ok_or_else(|| Failure::start(anyhow::anyhow!("the platform has nobody with the login {login:?}")))?;
+        let pool = PasswordPool::new(Cost::STANDARD).map_err(Failure::running)?;
+        let prepared = pool.prepare(None).await.map_err(Failure::running)?;
+        access::set_password(&mut tx, &platform, Role::SuperAdmin, user.id, &prepared)
+            .await
+            .map_err(Failure::running)?;
+        tx.commit().await.map_err(Failure::running)?;
+        db.close().await;
+        let password = prepared.generated.as_ref().map_or("", |password| password.expose());
+        say(&format!("the new password of {login} is {password}\nit is asked to be replaced at the next sign-in"));
+        Ok(())
+    })
+}
+
+pub(super) async fn open(config: &Config) -> Result<Db, Failure> {
+    let url: DatabaseUrl = config.database.url.expose().parse().map_err(Failure::start)?;
+    Db::open(&db::Config::new(url)).await.map_err(Failure::start)
+}

@@ -1,0 +1,202 @@
+//! The command's arguments, and what each subcommand does. Exit status 0: done; 1: a failure while running; 2: it could not
+//! start, and nothing was changed.
+
+mod admin;
+mod journal;
+mod quickstart;
+mod serve;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, Sources};
+
+/// RADIUS at wire speed, router sync and the control plane of an internet service provider.
+#[derive(Debug, Parser)]
+#[command(name = "rrnetd", version, about, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where settings come from.
+#[derive(Clone, Debug, Args)]
+struct SettingArguments {
+    /// The configuration file
+    #[arg(long, short, env = "RRNETD_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// One setting, over the file and the environment; may be repeated
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    settings: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon
+    Serve(SettingArguments),
+    /// Run the daemon on embedded defaults; the first time with a demo tenant, and a word on what to try
+    Quickstart {
+        /// Where everything is kept
+        #[arg(long, default_value = "rrnetd-data", value_name = "FOLDER")]
+        data: PathBuf,
+        /// One setting, over the file and the environment; may be repeated
+        #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+        settings: Vec<String>,
+    },
+    /// Bring the database to this version's form, and end
+    Migrate(SettingArguments),
+    /// Say whether the configuration is right
+    CheckConfig(SettingArguments),
+    /// Help people back in
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Look at RADIUS packets
+    #[command(subcommand)]
+    Radius(RadiusCommand),
+    /// Rescue accounting journals
+    #[command(subcommand)]
+    Journal(JournalCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum AdminCommand {
+    /// Give a platform person a new random password, shown once
+    ResetPassword {
+        /// The login
+        login: String,
+        #[command(flatten)]
+        settings: SettingArguments,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum RadiusCommand {
+    /// Print a packet, one `Name = value` a line
+    Decode {
+        /// The packet's octets, in hexadecimal
+        hex: String,
+        /// The shared secret: signatures are checked and hidden values shown
+        #[arg(long)]
+        secret: Option<String>,
+        /// For a reply: the authenticator of its request, 32 hexadecimal digits
+        #[arg(long, value_name = "HEX")]
+        request_authenticator: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum JournalCommand {
+    /// Apply a journal that was rescued from another disk; records that are applied already do no harm
+    Apply {
+        /// The rescued folder
+        folder: PathBuf,
+        #[command(flatten)]
+        settings: SettingArguments,
+    },
+}
+
+/// It could not start: exit status 2.
+const NOT_STARTED: u8 = 2;
+
+impl Arguments {
+    /// Does what was asked.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let result = match self.command {
+            Command::Serve(settings) => serve::run(settings.sources()),
+            Command::Quickstart { data, settings } => quickstart::run(&data, settings),
+            Command::Migrate(settings) => admin::migrate(&settings.sources()),
+            Command::CheckConfig(settings) => check_config(&settings.sources()),
+            Command::Admin(AdminCommand::ResetPassword { login, settings }) => {
+                admin::reset_password(&settings.sources(), &login)
+            }
+            Command::Radius(RadiusCommand::Decode { hex, secret, request_authenticator }) => {
+                decode(&hex, secret.as_deref(), request_authenticator.as_deref())
+            }
+            Command::Journal(JournalCommand::Apply { folder, settings }) => {
+                journal::apply(&settings.sources(), &folder)
+            }
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(Failure { status, error }) => {
+                complain(&error);
+                ExitCode::from(status)
+            }
+        }
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+struct Failure {
+    status: u8,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// It could not start.
+    fn start(error: impl Into<anyhow::Error>) -> Self {
+        Self { status: NOT_STARTED, error: error.into() }
+    }
+
+    /// It failed while it ran.
+    fn running(error: impl Into<anyhow::Error>) -> Self {
+        Self { status: 1, error: error.into() }
+    }
+}
+
+type Outcome = Result<(), Failure>;
+
+impl SettingArguments {
+    fn sources(self) -> Sources {
+        Sources { file: self.config, environment: std::env::vars().collect(), arguments: self.settings }
+    }
+}
+
+/// One sentence, with its causes behind it.
+#[expect(clippy::print_stderr, reason = "the command's own word to its user")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("rrnetd: {error:#}");
+}
+
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+fn load(sources: &Sources) -> Result<Config, Failure> {
+    sources.load().map_err(Failure::start)
+}
+
+fn check_config(sources: &Sources) -> Outcome {
+    let config: Result<Config, ConfigError> = sources.load();
+    config.map_err(Failure::start)?;
+    say("the configuration is right");
+    Ok(())
+}
+
+fn decode(hex: &str, secret: Option<&str>, request_authenticator: Option<&str>) -> Outcome {
+    use radius::{
+        decode::{Knowledge, decode, octets_from_hexadecimal},
+        secret::SharedSecret,
+    };
+    let octets = octets_from_hexadecimal(hex).map_err(Failure::start)?;
+    let dictionary = radius::dictionary::builtin::dictionary().map_err(Failure::start)?;
+    let secret = secret.map(|secret| SharedSecret::new(secret.as_bytes())).transpose().map_err(Failure::start)?;
+    let authenticator = match request_authenticator {
+        Some(text) => {
+            let octets = octets_from_hexadecimal(text).map_err(Failure::start)?;
+            let octets: [u8; 16] = octets.try_into().map_err(|_| {
+                Failure::start(anyhow::anyhow!("--request-authenticator needs 32 hexadecimal digits"))
+            })?;
+            Some(octets)
+        }
+        None => None,
+    };
+    let knowledge = Knowledge { secret: secret.as_ref(), request_authenticator: authenticator.as_ref() };
+    let decoded = decode(&octets, &dictionary, knowledge).map_err(Failure::start)?;
+    say(decoded.to_string().trim_end());
+    Ok(())
+}

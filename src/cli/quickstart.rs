@@ -1,0 +1,102 @@
+//! `rrnetd quickstart`: embedded defaults, a demo tenant the first time, and what to try next. A second start reuses all of
+//! it.
+
+use std::{fs, path::Path};
+
+use base::Clock;
+
+use super::{Failure, Outcome, say, serve};
+use crate::{
+    config::{Sources, TEMPLATE},
+    daemon::{Daemon, folder},
+    demo::{self, Welcome},
+};
+
+/// The configuration file in the data folder.
+const CONFIG: &str = "rrnetd.toml";
+
+pub(super) fn run(data: &Path, settings: Vec<String>) -> Outcome {
+    let path = data.join(CONFIG);
+    let is_first = !path.exists();
+    let sources = Sources {
+        // At the first start the file is not there yet: the template is all defaults, and is written once everything
+        // is open, so that a taken port leaves nothing behind.
+        file: (!is_first).then(|| path.clone()),
+        environment: std::env::vars().collect(),
+        arguments: if is_first { with_folder(data, settings) } else { settings },
+    };
+    let config = super::load(&sources)?;
+    let metrics = serve::start_telemetry(&config)?;
+    serve::runtime()?.block_on(async move {
+        let daemon = Daemon::bind(config, Clock::system(), metrics).await.map_err(Failure::start)?;
+        if is_first {
+            write_config(&path)?;
+        }
+        let welcome = demo::prepare(daemon.state()).await.map_err(Failure::start)?;
+        greet(&daemon, &welcome, data);
+        serve::serve(daemon, Some(sources)).await
+    })
+}
+
+fn with_folder(data: &Path, mut settings: Vec<String>) -> Vec<String> {
+    settings.insert(0, format!("data.folder={}", data.display()));
+    settings
+}
+
+fn write_config(path: &Path) -> Result<(), Failure> {
+    if fs::exists(path).unwrap_or(false) {
+        return Ok(());
+    }
+    folder::write_file(path, 0o600, TEMPLATE.as_bytes()).map_err(Failure::start)
+}
+
+fn greet(daemon: &Daemon, welcome: &Welcome, data: &Path) {
+    let addresses = daemon.addresses();
+    let port = |addresses: &[std::net::SocketAddr]| addresses.first().map_or(0, std::net::SocketAddr::port);
+    let (authentication, accounting) = (port(&addresses.authentication), port(&addresses.accounting));
+    let secret = welcome.secret.expose();
+    let mut lines = vec![String::new(), "rrnetd is running. Everything it keeps is in:".to_owned()];
+    lines.push(format!("  {}", data.display()));
+    lines.push(String::new());
+    lines.push(format!("API     http://{}/api/v1   (described at http://{}/docs)", addresses.http, addresses.http));
+    match &welcome.password {
+        Some(password) => lines.push(format!(
+            "Sign in  {} / {}   (shown this once: keep it)",
+            welcome.login,
+            password.expose()
+        )),
+        None => lines.push(format!(
+            "Sign in  {}   (password forgotten? rrnetd admin reset-password {} --config {})",
+            welcome.login,
+            welcome.login,
+            data.join(CONFIG).display()
+        )),
+    }
+    lines.push(String::new());
+    lines.push("Try these in another terminal (radclient is in Debian's package freeradius-utils):".to_owned());
+    let auth = |title: &str, expected: &str, user: &str, password: &str| {
+        format!(
+            "\n# {title}: {expected}\necho 'User-Name = \"{user}\", User-Password = \"{password}\", Service-Type = Framed-User, \
+             Framed-Protocol = PPP, NAS-Port-Type = Ethernet, NAS-Identifier = \"demo\", \
+             Message-Authenticator = 0x00' | radclient -x 127.0.0.1:{authentication} auth '{secret}'"
+        )
+    };
+    let (user, password) = (&welcome.user.0, welcome.user.1.expose());
+    lines.push(auth("A subscriber logs in", "Access-Accept with the plan's speed", user, password));
+    lines.push(auth("A wrong password", "Access-Reject", user, "wrong"));
+    let (isolated, isolated_password) = (&welcome.isolated.0, welcome.isolated.1.expose());
+    lines.push(auth(
+        "An isolated subscriber",
+        "Access-Accept, slow and on the address list isolir",
+        isolated,
+        isolated_password,
+    ));
+    lines.push(format!(
+        "\n# Accounting starts: Accounting-Response, sent once the record is on the disk\n\
+         echo 'Acct-Status-Type = Start, User-Name = \"{user}\", Acct-Session-Id = \"81000001\", \
+         Framed-IP-Address = 10.10.0.2, NAS-Identifier = \"demo\", NAS-Port-Type = Ethernet' \
+         | radclient -x 127.0.0.1:{accounting} acct '{secret}'"
+    ));
+    lines.push(String::new());
+    say(&lines.join("\n"));
+}

@@ -1,0 +1,260 @@
+//! What a running daemon holds: opened in an order in which a failure leaves nothing half-made.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use aaa::{
+    directory::{Directory, DirectoryWriter, HashKey},
+    journal::{self, Journal, Kind, Position},
+    live::Live,
+    net::BindError,
+    policy::{ClassKey, FirstUse, Policy, Settings},
+};
+use base::{Clock, DatabaseId};
+use foundation::{
+    Db,
+    db::{self, DatabaseUrl, MigrateError},
+};
+
+use super::{
+    feeder::Feeder,
+    folder::{self, FolderError, FolderLock},
+    identity::{self, IdentityError},
+    keys::{self, KeyError, Keys},
+};
+use crate::{
+    config::Config,
+    domain::{
+        access::HashError,
+        session::{self, housekeeping},
+    },
+};
+
+/// The daemon can't start. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// RADIUS sockets.
+    #[error(transparent)]
+    Radius(#[from] BindError),
+    /// The API's socket.
+    #[error("the API cannot listen on {address}: is the port taken? Choose another with http.listen")]
+    Http {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The key file.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The identity.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The database's URL.
+    #[error("database.url is wrong")]
+    Url(#[source] db::ParseUrlError),
+    /// The database can't be opened.
+    #[error("the database cannot be opened")]
+    Database(#[from] db::OpenError),
+    /// The database can't be brought to this version's form.
+    #[error("the database cannot be migrated")]
+    Migrate(#[source] MigrateError),
+    /// There is no database at a first start.
+    #[error("the database cannot be reached, and a first start needs it: start it, or correct database.url")]
+    NoDatabase(#[source] MigrateError),
+    /// The journal can't be opened.
+    #[error("the accounting journal cannot be opened")]
+    Journal(#[from] journal::OpenError),
+    /// The CoA sender can't start.
+    #[error("the sender of CoA requests cannot start")]
+    Dynauth(#[source] io::Error),
+    /// The operating system gives no randomness.
+    #[error("the operating system gives no randomness")]
+    Random(#[source] getrandom::Error),
+    /// Password hashing can't start.
+    #[error("password hashing cannot start")]
+    Passwords(#[source] HashError),
+    /// The API can't be described.
+    #[error("the API cannot be described")]
+    Api(#[source] crate::http::BuildError),
+    /// A built-in dictionary is broken.
+    #[error("a built-in dictionary is broken")]
+    Dictionary(#[source] radius::dictionary::ParseError),
+    /// `run` was called twice.
+    #[error("the daemon runs already")]
+    RunTwice,
+    /// The last records could not be made durable.
+    #[error("the last accounting records could not be made durable; none of them was acknowledged")]
+    Shutdown(#[source] journal::ShutdownError),
+}
+
+/// Everything that is open.
+#[derive(Debug)]
+pub struct Opened {
+    /// The database.
+    pub db: Db,
+    /// Whether it could be reached.
+    pub reached: bool,
+    /// Its id.
+    pub database: DatabaseId,
+    /// The keys.
+    pub keys: Keys,
+    /// The time.
+    pub clock: Clock,
+    /// The directory.
+    pub directory: Arc<Directory>,
+    /// Its writer, until the feeder takes it.
+    pub(super) writer: Option<DirectoryWriter>,
+    /// Live sessions.
+    pub live: Arc<Live>,
+    /// The rules.
+    pub policy: Arc<Policy>,
+    /// The journal.
+    pub journal: Arc<Journal>,
+    config: Config,
+    _lock: FolderLock,
+}
+
+impl Opened {
+    /// Opens the data folder, the keys, the database, the journal; the directory is still empty.
+    ///
+    /// # Errors
+    /// As [`StartError`] says.
+    pub async fn open(config: &Config, clock: Clock) -> Result<Self, StartError> {
+        folder::make(&config.data.folder)?;
+        let lock = folder::lock(&config.data.folder)?;
+        if !identity::exists(&config.data.folder) {
+            keys::make_when_missing(&config.data.key_file)?;
+        }
+        let keys = keys::load(&config.data.key_file)?;
+        let known = identity::load(&config.data.folder, &keys.sealer)?;
+        let url: DatabaseUrl = config.database.url.expose().parse().map_err(StartError::Url)?;
+        let mut settings = db::Config::new(url);
+        (settings.readers, settings.connections) = (config.database.connections, config.database.connections + 2);
+        let db = Db::open(&settings).await?;
+        let (database, reached) = match (db.migrate(clock.wall()).await, known) {
+            (Ok(migrated), known) => {
+                identity::settle(&config.data.folder, &keys.sealer, known, migrated.database)?;
+                (migrated.database, true)
+            }
+            (Err(error @ MigrateError::Database(_)), Some(known)) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the database cannot be reached: RADIUS is served from the directory's snapshot"
+                );
+                (known, false)
+            }
+            (Err(error @ MigrateError::Database(_)), None) => return Err(StartError::NoDatabase(error)),
+            (Err(error), _) => return Err(StartError::Migrate(error)),
+        };
+        let mut journal = journal::Config::new(&config.journal.folder, database);
+        journal.segment_octets = config.journal.segment_octets;
+        journal.total_octets = config.journal.total_octets;
+        journal.keep_for = config.journal.keep_for;
+        let journal = Arc::new(Journal::open(journal, clock.clone())?);
+        let (directory, writer) = Directory::create(HashKey::new(random()?));
+        let live = Arc::new(Live::new(random()?));
+        let settings = Settings {
+            class_key: ClassKey::new(keys.class),
+            chargeable_user_identity: false,
+            throttle_key: random()?,
+        };
+        let policy = Arc::new(Policy::new(Arc::clone(&directory), Arc::clone(&live), settings));
+        Ok(Self {
+            db,
+            reached,
+            database,
+            keys,
+            clock,
+            directory,
+            writer: Some(writer),
+            live,
+            policy,
+            journal,
+            config: config.clone(),
+            _lock: lock,
+        })
+    }
+
+    /// Fills what is in memory before the first packet is read: the directory, the open sessions, the first uses that are
+    /// only in the journal yet. With the database down, as far as the snapshot and the journal go.
+    pub(super) async fn prepare(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            let mut feeder = self.feeder(&self.config, writer);
+            feeder.load_snapshot();
+            if self.reached
+                && let Err(error) = feeder.catch_up().await
+            {
+                tracing::error!(error = &error as &dyn std::error::Error, "the directory cannot be read");
+            }
+            self.writer = Some(feeder.writer);
+        }
+        self.restore_first_uses();
+        if self.reached
+            && let Err(error) = self.restore_sessions().await
+        {
+            tracing::error!(error = &error as &dyn std::error::Error, "open sessions cannot be read");
+        }
+    }
+
+    async fn restore_sessions(&self) -> Result<(), session::DrainNowError> {
+        let drain = self.drain();
+        // Records that were acknowledged before the stop belong to the sessions that are restored.
+        drain.drain_now().await?;
+        match housekeeping::restore_live(&self.db, &self.live, &self.directory, &self.clock).await {
+            Ok(0) => {}
+            Ok(sessions) => tracing::info!(sessions, "open sessions were restored"),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "open sessions were restored in part only");
+            }
+        }
+        Ok(())
+    }
+
+    /// A drainer of the journal.
+    #[must_use]
+    pub fn drain(&self) -> session::Drain {
+        session::Drain {
+            db: self.db.clone(),
+            journal: Arc::clone(&self.journal),
+            directory: Arc::clone(&self.directory),
+            class_key: self.policy.class_key().clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// First uses hold from their record on, whether or not the database has them.
+    fn restore_first_uses(&self) {
+        let Some(oldest) = self.journal.oldest() else { return };
+        let from = oldest.max(self.journal.applied().next()).max(Position::FIRST);
+        let Ok(mut reader) = self.journal.reader(from) else { return };
+        while let Ok(Some(stored)) = reader.next_record() {
+            if stored.record.kind == Kind::FIRST_USE
+                && let Some(first) = FirstUse::parse(stored.record.payload)
+            {
+                self.policy.restore_first_use(&first);
+            }
+        }
+    }
+
+    pub(super) fn feeder(&self, config: &Config, writer: DirectoryWriter) -> Feeder {
+        Feeder {
+            db: self.db.clone(),
+            writer,
+            policy: Arc::clone(&self.policy),
+            sealer: self.keys.sealer.clone(),
+            clock: self.clock.clone(),
+            database: self.database,
+            snapshot_file: config.directory.snapshot_file.clone(),
+            snapshot_interval: config.directory.snapshot_interval,
+        }
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], StartError> {
+    let mut octets = [0; N];
+    getrandom::fill(&mut octets).map_err(StartError::Random)?;
+    Ok(octets)
+}
