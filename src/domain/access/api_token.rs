@@ -15,7 +15,7 @@ use super::{
 };
 
 /// A program's token, without what it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiToken {
     /// Its id.
@@ -23,6 +23,7 @@ pub struct ApiToken {
     /// What it is for.
     pub name: String,
     /// What it may do, as far as whoever made it still may.
+    #[schema(value_type = Vec<Permission>)]
     pub permissions: Permissions,
     /// Who made it.
     pub created_by: UserId,

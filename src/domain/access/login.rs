@@ -39,7 +39,7 @@ pub struct LoginRequest {
 }
 
 /// A signed-in browser.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LoginSession {
     /// Its id.

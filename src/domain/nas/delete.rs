@@ -24,13 +24,16 @@ pub enum DeleteError {
 /// # Errors
 /// As [`DeleteError`] says.
 pub async fn delete(tx: &mut Tx, scope: &Scope, id: RouterId) -> Result<(), DeleteError> {
+    // Held alone, so that nobody binds a subscriber to it while they are counted.
+    if !store::hold_alone(tx, scope, id).await? {
+        return Err(DeleteError::NotFound);
+    }
     let router = store::find(tx, scope, id).await?.ok_or(DeleteError::NotFound)?;
-    // The router goes first: whoever binds a subscriber to it now waits for this transaction, and then does not find it.
-    store::delete(tx, scope, id).await?;
     let bound = store::bound_subscribers(tx, scope, id).await?;
     if bound > 0 {
         return Err(DeleteError::InUse(bound));
     }
+    store::delete(tx, scope, id).await?;
     tx.publish(scope, &RouterDeleted { router: id });
     tx.audit(scope, audit::Entry::new("router.delete", "router", id).before(&router));
     tx.changed(scope, Entry::Router(id).into());

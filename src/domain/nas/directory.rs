@@ -15,23 +15,16 @@ use super::{secret, spec, store};
 /// Routers, or tenants, that are read at a time.
 const CHUNK: i64 = 500;
 
-/// Why a row cannot become a directory entry.
+/// Why the routers cannot be handed to the directory.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The database cannot be read.
     #[error("the routers cannot be read")]
     Database(#[from] db::Error),
-    /// A secret does not open.
-    #[error("the secret of router {router} cannot be opened")]
-    Sealed {
-        /// Whose.
-        router: RouterId,
-        /// Why.
-        source: OpenError,
-    },
 }
 
-/// A router as it is now; `None` when there is none.
+/// A router as it is now; `None` when there is none. One whose secret does not open counts as none, with an alarm: the rest
+/// of its tenant goes on.
 ///
 /// # Errors
 /// As [`ReadError`] says.
@@ -42,12 +35,12 @@ pub async fn directory_entry(
     id: RouterId,
 ) -> Result<Option<entry::Router>, ReadError> {
     match store::find_row(conn, scope, id).await? {
-        Some((row, addresses)) => compose(sealer, row, addresses).map(Some),
+        Some((row, addresses)) => Ok(readable(compose(sealer, row, addresses))),
         None => Ok(None),
     }
 }
 
-/// Hands every router of every tenant to `take`: one whose secret does not open as the error, and the rest goes on.
+/// Hands every router of every tenant to `take`. One whose secret does not open is left out, with an alarm.
 ///
 /// # Errors
 /// When the database cannot be read; routers before that were handed over.
@@ -55,7 +48,7 @@ pub async fn directory_entries(
     conn: &mut Conn,
     _platform: &Platform,
     sealer: &Sealer,
-    mut take: impl FnMut(Result<entry::Router, ReadError>),
+    mut take: impl FnMut(entry::Router),
 ) -> Result<(), ReadError> {
     let mut tenant_after = None;
     loop {
@@ -72,7 +65,7 @@ async fn of_tenant(
     conn: &mut Conn,
     sealer: &Sealer,
     tenant: TenantId,
-    take: &mut impl FnMut(Result<entry::Router, ReadError>),
+    take: &mut impl FnMut(entry::Router),
 ) -> Result<(), ReadError> {
     let mut after = None;
     loop {
@@ -80,16 +73,31 @@ async fn of_tenant(
         let Some((last, _)) = rows.last() else { return Ok(()) };
         after = Some(last.id);
         for (row, addresses) in rows {
-            take(compose(sealer, row, addresses));
+            if let Some(router) = readable(compose(sealer, row, addresses)) {
+                take(router);
+            }
         }
     }
 }
 
-fn compose(sealer: &Sealer, row: store::Row, addresses: Vec<IpAddr>) -> Result<entry::Router, ReadError> {
+/// The entry, unless its secret does not open: then the log and a counter say so.
+fn readable(composed: Result<entry::Router, (RouterId, OpenError)>) -> Option<entry::Router> {
+    composed
+        .map_err(|(router, error)| {
+            metrics::counter!("rrnetd_directory_unreadable_total", "kind" => "router").increment(1);
+            tracing::error!(router.id = %router, %error, "the secret of a router cannot be opened: it is left out");
+        })
+        .ok()
+}
+
+fn compose(
+    sealer: &Sealer,
+    row: store::Row,
+    addresses: Vec<IpAddr>,
+) -> Result<entry::Router, (RouterId, OpenError)> {
     let (tenant, id) = (row.tenant_id, row.id);
-    let sealed = |source| ReadError::Sealed { router: id, source };
-    let secret = sealer.open(&secret::place(tenant, &id), &row.secret).map_err(sealed)?;
-    let secret = SharedSecret::new(secret.expose()).map_err(|_| sealed(OpenError::Form))?;
+    let secret = sealer.open(&secret::place(tenant, &id), &row.secret).map_err(|error| (id, error))?;
+    let secret = SharedSecret::new(secret.expose()).map_err(|_| (id, OpenError::Form))?;
     let spec = row.into_router(addresses).spec;
     Ok(entry::Router {
         id,

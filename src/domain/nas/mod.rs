@@ -37,7 +37,7 @@ use super::values::{Invalid, Version};
 const MAX_NAMES: i64 = 10_000;
 
 /// A router.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Router {
     /// Its id.

@@ -8,14 +8,17 @@ use foundation::{Tx, db};
 use super::store;
 
 /// What was last seen of a router.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = RouterObservation)]
 #[serde(rename_all = "camelCase")]
 pub struct Observation {
     /// When its last packet came.
     pub last_seen_at: Timestamp,
     /// Where that came from.
+    #[schema(value_type = String)]
     pub source_address: IpAddr,
     /// To which of our addresses it went: CoA is sent from there.
+    #[schema(value_type = Option<String>)]
     pub local_address: Option<IpAddr>,
     /// When an Access-Request last came with a Message-Authenticator.
     pub with_message_authenticator_at: Option<Timestamp>,

@@ -49,12 +49,13 @@ base::text_enum! {
 }
 
 /// What is wanted of a router.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RouterSpec {
     /// Its name, unique in the tenant.
     pub name: String,
     /// Where its packets come from. Routers behind one NAT may share an address when their secrets differ.
+    #[schema(value_type = Vec<String>)]
     pub addresses: Vec<IpAddr>,
     /// Must its requests carry a Message-Authenticator?
     #[serde(default = "defaults::message_authenticator")]
@@ -70,6 +71,7 @@ pub struct RouterSpec {
     pub change_way: ChangeWay,
     /// Where it listens for CoA, when that is not where its packets come from: its address in a tunnel.
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     pub dynauth_address: Option<IpAddr>,
     /// The port of the same.
     #[serde(default = "defaults::dynauth_port")]

@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::IpAddr};
 use base::{RouterId, Scope, TenantId, Timestamp};
 use foundation::{
     Conn,
-    db::{Result, bulk, dialect},
+    db::{Result, Sql, bulk, dialect},
 };
 
 use super::{
@@ -235,12 +235,19 @@ pub(super) async fn delete(conn: &mut Conn, scope: &Scope, id: RouterId) -> Resu
 
 /// Whether the router is there; then it cannot be removed before the commit.
 pub(super) async fn hold(conn: &mut Conn, scope: &Scope, id: RouterId) -> Result<bool> {
+    locked(conn, scope, id, dialect("", " FOR SHARE")).await
+}
+
+/// Whether the router is there; then nobody else can hold it before the commit.
+pub(super) async fn hold_alone(conn: &mut Conn, scope: &Scope, id: RouterId) -> Result<bool> {
+    locked(conn, scope, id, dialect("", " FOR UPDATE")).await
+}
+
+/// SQLite's one writer holds everything; PostgreSQL is told what to hold.
+async fn locked(conn: &mut Conn, scope: &Scope, id: RouterId, lock: Sql) -> Result<bool> {
     let found: Option<(RouterId,)> = conn
-        .query(dialect(
-            // Its one writer holds everything.
-            "SELECT id FROM router WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
-            "SELECT id FROM router WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL FOR SHARE",
-        ))
+        .query("SELECT id FROM router WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL")
+        .push_sql(lock)
         .bind(scope.tenant())
         .bind(id)
         .fetch_optional()

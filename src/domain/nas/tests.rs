@@ -231,18 +231,16 @@ async fn the_directory_reads_what_is_stored(db: TestDb) {
     );
     let mut secrets = Vec::new();
     directory_entries(&mut conn, &db.platform(), &sealer(), |entry| {
-        secrets.push(entry.unwrap().secret.expose().to_vec());
+        secrets.push(entry.secret.expose().to_vec());
     })
     .await
     .unwrap();
     secrets.sort();
     assert_eq!(secrets, [b"secret-one".to_vec(), b"secret-two".to_vec()]);
     let stranger = Sealer::new([(2, [7; 32])]).unwrap();
-    let mut broken = 0;
-    directory_entries(&mut conn, &db.platform(), &stranger, |entry| broken += usize::from(entry.is_err()))
-        .await
-        .unwrap();
-    assert_eq!(broken, 2, "each is told, and none stops the rest");
+    let mut readable = 0;
+    directory_entries(&mut conn, &db.platform(), &stranger, |_| readable += 1).await.unwrap();
+    assert_eq!(readable, 0, "none of them stops the rest");
     let nobody = db.platform().within(TenantId::generate(NOW));
     assert!(directory_entry(&mut conn, &nobody, &sealer(), router.id).await.unwrap().is_none());
 }

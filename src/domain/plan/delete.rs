@@ -24,13 +24,16 @@ pub enum DeleteError {
 /// # Errors
 /// As [`DeleteError`] says.
 pub async fn delete(tx: &mut Tx, scope: &Scope, id: PlanId) -> Result<(), DeleteError> {
+    // Held alone, so that nobody gives it to a subscriber while they are counted.
+    if !store::hold_alone(tx, scope, id).await? {
+        return Err(DeleteError::NotFound);
+    }
     let plan = store::find(tx, scope, id).await?.ok_or(DeleteError::NotFound)?;
-    // The plan goes first: whoever gives it to a subscriber now waits for this transaction, and then does not find it.
-    store::delete(tx, scope, id).await?;
     let subscribers = store::subscribers(tx, scope, id).await?;
     if subscribers > 0 {
         return Err(DeleteError::InUse(subscribers));
     }
+    store::delete(tx, scope, id).await?;
     tx.audit(scope, audit::Entry::new("plan.delete", "plan", id).before(&plan));
     tx.changed(scope, Entry::Plan(id).into());
     Ok(())

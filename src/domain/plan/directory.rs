@@ -2,30 +2,42 @@
 
 use aaa::directory::entry;
 use base::{PlanId, Platform, Scope};
-use foundation::{Conn, db::Result};
+use foundation::{Conn, db};
 
 use super::{Plan, minutes_of_week, store};
 
 /// Plans that are read at a time.
 const CHUNK: i64 = 500;
 
+/// Why the plans cannot be handed to the directory.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The database cannot be read.
+    #[error("the plans cannot be read")]
+    Database(#[from] db::Error),
+}
+
 /// A plan as it is now; `None` when there is none.
 ///
 /// # Errors
-/// When the database cannot be read.
-pub async fn directory_entry(conn: &mut Conn, scope: &Scope, id: PlanId) -> Result<Option<entry::Plan>> {
+/// As [`ReadError`] says.
+pub async fn directory_entry(
+    conn: &mut Conn,
+    scope: &Scope,
+    id: PlanId,
+) -> Result<Option<entry::Plan>, ReadError> {
     Ok(store::find_row(conn, scope, id).await?.map(compose))
 }
 
 /// Hands every plan of every tenant to `take`.
 ///
 /// # Errors
-/// When the database cannot be read; plans before that were handed over.
+/// As [`ReadError`] says; plans before that were handed over.
 pub async fn directory_entries(
     conn: &mut Conn,
     _platform: &Platform,
     mut take: impl FnMut(entry::Plan),
-) -> Result<()> {
+) -> Result<(), ReadError> {
     let mut after = None;
     loop {
         let rows = store::all(conn, after, CHUNK).await?;

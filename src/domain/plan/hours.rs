@@ -75,7 +75,7 @@ impl fmt::Display for TimeOfDay {
 base::text_value!(TimeOfDay);
 
 /// A range of hours on some days. One that ends at or before its start goes on into the next day.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Hours {
     /// On which days it starts.

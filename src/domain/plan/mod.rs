@@ -20,7 +20,7 @@ use base::{
 };
 pub use create::{CreateError, create};
 pub use delete::{DeleteError, delete};
-pub use directory::{directory_entries, directory_entry};
+pub use directory::{ReadError, directory_entries, directory_entry};
 use foundation::{Conn, Tx, db};
 pub use hours::{Hours, ParseTimeError, TimeOfDay, Weekday, minutes_of_week};
 pub use service::{Quota, QuotaPeriod, Service};
@@ -33,7 +33,7 @@ use super::values::{Invalid, Version};
 const MAX_NAMES: i64 = 10_000;
 
 /// A service profile.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// Its id.

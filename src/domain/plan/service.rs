@@ -31,7 +31,7 @@ base::text_enum! {
 }
 
 /// How much a subscriber may transfer, both ways together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Quota {
     /// Octets, at least one million.
@@ -41,7 +41,8 @@ pub struct Quota {
 }
 
 /// What a router is told. A stored document: a field that is not known here is passed over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PlanService)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Service {
     /// Speed; without it the router's own profile holds.

@@ -25,7 +25,7 @@ base::text_enum! {
 }
 
 /// How long a plan lasts once it is bought: calendar months, then days.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Validity {
     /// Calendar months.
@@ -37,7 +37,7 @@ pub struct Validity {
 }
 
 /// What people may change of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlanSpec {
     /// Its name, unique in the tenant.

@@ -3,7 +3,7 @@
 use base::{Currency, Minor, PlanId, Scope, TenantId, Timestamp};
 use foundation::{
     Conn,
-    db::{Result, dialect},
+    db::{Result, Sql, dialect},
 };
 use sqlx::types::Json;
 
@@ -148,12 +148,19 @@ pub(super) async fn name_is_taken(conn: &mut Conn, scope: &Scope, id: PlanId, na
 
 /// Whether the plan is there; then it cannot be removed before the commit.
 pub(super) async fn hold(conn: &mut Conn, scope: &Scope, id: PlanId) -> Result<bool> {
+    locked(conn, scope, id, dialect("", " FOR SHARE")).await
+}
+
+/// Whether the plan is there; then nobody else can hold it before the commit.
+pub(super) async fn hold_alone(conn: &mut Conn, scope: &Scope, id: PlanId) -> Result<bool> {
+    locked(conn, scope, id, dialect("", " FOR UPDATE")).await
+}
+
+/// SQLite's one writer holds everything; PostgreSQL is told what to hold.
+async fn locked(conn: &mut Conn, scope: &Scope, id: PlanId, lock: Sql) -> Result<bool> {
     let found: Option<(PlanId,)> = conn
-        .query(dialect(
-            // Its one writer holds everything.
-            "SELECT id FROM plan WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
-            "SELECT id FROM plan WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL FOR SHARE",
-        ))
+        .query("SELECT id FROM plan WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL")
+        .push_sql(lock)
         .bind(scope.tenant())
         .bind(id)
         .fetch_optional()

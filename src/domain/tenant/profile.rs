@@ -13,7 +13,7 @@ const DEFAULT_ADDRESS_LIST: &str = "isolir";
 const MAX_KEPT_ATTRIBUTES: usize = 16;
 
 /// What an isolated subscriber gets: online, slow, and walled to the payment page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IsolirProfile {
     /// Speed in place of the plan's.
@@ -55,7 +55,7 @@ impl Default for IsolirProfile {
 }
 
 /// An attribute by name and by number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct KeptAttribute {
     /// Its name in the dictionary.
     pub name: String,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::values::{Invalid, invalid::ensure, text};
 
 /// What people may change of a tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TenantSpec {
     /// Its name.

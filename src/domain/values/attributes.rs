@@ -42,7 +42,7 @@ const RESERVED: [(&[u32], &str); 25] = [
 ];
 
 /// One attribute as the operator wrote it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AttributeText {
     /// Its name in the dictionary, such as `Mikrotik-Mark-Id`.
     pub name: String,

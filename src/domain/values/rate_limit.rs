@@ -24,7 +24,7 @@ pub const MAX_BURST_SECONDS: u32 = 3_600;
 const DEFAULT_PRIORITY: u8 = 8;
 
 /// The speed of a subscriber, both ways.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimit {
     /// From the subscriber to the network.
@@ -37,7 +37,8 @@ pub struct RateLimit {
 }
 
 /// The speed one way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = RateShape)]
 #[serde(rename_all = "camelCase")]
 pub struct Shape {
     /// Bit/s.
@@ -51,7 +52,8 @@ pub struct Shape {
 }
 
 /// A burst: up to `rate` while the average over `seconds` stays below `threshold`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = RateBurst)]
 #[serde(rename_all = "camelCase")]
 pub struct Burst {
     /// Bit/s, more than the normal rate.

@@ -1,0 +1,6 @@
+//! The SQL of customers and subscribers.
+
+pub(super) mod customer;
+pub(super) mod directory;
+pub(super) mod list;
+pub(super) mod subscriber;
