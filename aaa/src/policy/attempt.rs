@@ -6,6 +6,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use base::{MacAddress, RouterId, SubscriberId, TenantId, Timestamp};
@@ -175,6 +176,7 @@ const _: () = assert!(MOST_OF_SHARD >= MAX_ATTEMPTS, "one tenant alone must find
 #[derive(Debug)]
 pub struct AttemptLog {
     shards: Box<[Mutex<Shard>]>,
+    forgotten: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -197,7 +199,12 @@ impl Rings {
 
 impl AttemptLog {
     pub(super) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), forgotten: AtomicU64::new(0) }
+    }
+
+    /// Attempts that made room for newer ones.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Relaxed)
     }
 
     /// Adds an attempt.
@@ -205,12 +212,14 @@ impl AttemptLog {
         let mut shard = self.shard(tenant).lock();
         if shard.held >= MOST_OF_SHARD {
             shard.give_up_one();
+            self.forgotten.fetch_add(1, Ordering::Relaxed);
         }
         let rings = shard.tenants.entry(tenant).or_default();
         let ring = if attempt.outcome.is_accept() { &mut rings.accepts } else { &mut rings.rejects };
         let is_full = ring.len() >= MAX_ATTEMPTS;
         if is_full {
             ring.pop_front();
+            self.forgotten.fetch_add(1, Ordering::Relaxed);
         }
         ring.push_back(attempt);
         if !is_full {
@@ -331,6 +340,7 @@ mod tests {
             log.push(tenant(1), attempt(at, Outcome::UnknownUser));
         }
         assert_eq!(log.newest(tenant(65), 10, |_| true).len(), 1);
+        assert!(log.forgotten() > 0);
         let kept = log.newest(tenant(1), usize::MAX, |_| true);
         assert_eq!(kept.len(), MAX_ATTEMPTS);
         assert_eq!(kept[0].at.as_millis(), 9_999);

@@ -201,6 +201,13 @@ impl Policy {
         self.first_uses.len()
     }
 
+    /// Hands what all workers share to the metrics registry; every few seconds is enough.
+    pub fn publish(&self) {
+        let pending = u32::try_from(self.first_uses.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("rrnetd_radius_first_uses_pending").set(f64::from(pending));
+        metrics::counter!("rrnetd_radius_attempts_forgotten_total").absolute(self.attempts.forgotten());
+    }
+
     fn access(&self, now: Now, request: &Identified<'_>, scratch: &mut Scratch, out: &mut [u8]) -> Action {
         let access = Access::read(&request.index);
         let device = self.throttle.device(request.router.id, access.username, access.station);

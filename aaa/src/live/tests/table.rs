@@ -83,6 +83,18 @@ fn one_id_in_one_second_on_two_lines_is_two_sessions() {
 }
 
 #[test]
+fn the_end_of_one_namesake_is_not_that_of_the_other() {
+    let bench = Bench::new();
+    bench.apply(0, &event(Status::Start, 0, None));
+    bench.apply(30, &event(Status::Stop, 30, Some(30)));
+    let profile = || Profile { subscriber: Some(subscriber(2)), interval: 300 };
+    let origin = Origin { router: &bench.router, profile: &profile };
+    let other = by(b"siti", event(Status::Interim, 60, Some(60)));
+    assert_eq!(bench.live.apply(now(60), &origin, &other), Applied::Opened, "its Start was lost");
+    assert_eq!(bench.apply(61, &event(Status::Interim, 20, Some(20))), Applied::Late);
+}
+
+#[test]
 fn one_id_on_two_routers_is_two_sessions() {
     // RFC 2866 §5.5: an id is unique to its NAS alone. Two tenants with the same names and ids do not meet either.
     let bench = Bench::new();
