@@ -101,7 +101,7 @@ struct Saturated {
     /// Durable records a second.
     rate: f64,
     /// Wall time that a thread spent in `append` for each record accepted, waits for the lock and the processor included.
-    append_nanos: in_append.as_secs_f64() * 1e9 / records,
+    append_nanos: f64,
     group: f64,
     read_rate: f64,
 }
