@@ -157,13 +157,19 @@ impl Progress {
 
     /// An Interim or Start after the end reopens nothing, unless the end was inferred and the packet is newer.
     fn go_on(&mut self, event: &AccountingEvent<'_>) -> Step {
-        match self.end {
+        match &mut self.end {
             None => Step::Online,
             Some(end) if !end.cause.is_final() && event.at > end.at => {
                 self.end = None;
                 Step::Resumed
             }
-            Some(_) => Step::Over,
+            Some(end) => {
+                // Nobody told when it ended: not before its last word, whichever packet came first.
+                if end.cause == EndCause::Superseded {
+                    end.at = end.at.max(event.at);
+                }
+                Step::Over
+            }
         }
     }
 

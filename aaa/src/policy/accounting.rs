@@ -17,6 +17,13 @@ use crate::{
     live::{AccountingEvent, Counters, Identifiers, Status, identity::EVENT_TIMESTAMP_WINDOW},
 };
 
+/// The longest Acct-Delay-Time that is believed, seconds: 90 days. A router whose clock jumps from 1970 to the present while a
+/// record waits says half a century.
+const LONGEST_DELAY: u32 = 90 * 24 * 3_600;
+
+/// The longest Acct-Session-Time that is believed, seconds: 10 years. More is a clock that jumped.
+const LONGEST_SESSION: u32 = 10 * 366 * 24 * 3_600;
+
 /// How a router's packets are to be read.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {
@@ -45,7 +52,7 @@ impl Reading<'_> {
     /// Reads a parsed packet. Values that are not of their type count as absent (RFC 2865 §5).
     #[must_use]
     pub fn read<'d>(&self, packet: &Index<'d>, received: Timestamp) -> AccountingEvent<'d> {
-        let delay = packet.acct_delay_time().unwrap_or(0);
+        let delay = packet.acct_delay_time().filter(|delay| *delay <= LONGEST_DELAY).unwrap_or(0);
         let identifiers = Identifiers::collect(|kind| {
             let attribute = packet.find(AttributeType(kind))?;
             // 0.0.0.0 is what routers say before they know the address.
@@ -60,7 +67,7 @@ impl Reading<'_> {
             session_id: packet.acct_session_id().unwrap_or_default(),
             cookie: packet.classes().find_map(|value| class::parse(value, self.tenant, self.class_key)),
             username: packet.user_name().unwrap_or_default(),
-            session_time: packet.acct_session_time(),
+            session_time: packet.acct_session_time().filter(|time| *time <= LONGEST_SESSION),
             counters: self.counters(packet),
             framed_address: packet.framed_ip_address().filter(|address| !address.is_unspecified()),
             framed_ipv6_address: packet.framed_ipv6_address(),

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     directory::{
-        MacLockView, PasswordView, SubscriberHandle, SubscriberView,
+        Directory, MacLockView, PasswordView, SubscriberHandle, SubscriberView,
         entry::{Plan, ServiceType, Standing, Tenant},
     },
     live::{Admission, Admitted},
@@ -129,26 +129,8 @@ impl Policy {
         }
         let tenant = self.directory.tenant(request.router.tenant).ok_or(DropReason::DirectoryIncomplete)?;
         let subscriber =
-            self.find_subscriber(&tenant, access.username).ok_or(reject(Outcome::UnknownUser))?;
+            find_subscriber(&self.directory, &tenant, access.username).ok_or(reject(Outcome::UnknownUser))?;
         self.grant(now, request, access, scratch, tenant, subscriber)
-    }
-
-    /// Finds the subscriber of a user name: as it stands; as `user@realm` of the tenant's own realm; as a hardware address
-    /// in any notation.
-    pub(super) fn find_subscriber(&self, tenant: &Tenant, username: &[u8]) -> Option<SubscriberHandle> {
-        self.directory
-            .subscriber(tenant.id, username)
-            .or_else(|| {
-                let realm = tenant.realm.as_deref()?;
-                let at = username.iter().rposition(|octet| *octet == b'@')?;
-                let (user, rest) = username.split_at(at);
-                let is_own = rest.get(1..)?.eq_ignore_ascii_case(realm.as_bytes());
-                is_own.then(|| self.directory.subscriber(tenant.id, user)).flatten()
-            })
-            .or_else(|| {
-                let name = canonical(MacAddress::parse(username)?);
-                self.directory.subscriber(tenant.id, &name)
-            })
     }
 
     /// The password first, then every rule; the reservation last, for it must be given back when anything else fails.
@@ -230,7 +212,7 @@ impl Policy {
     /// What accounting needs of the user of a session: who it is, and how often it reports.
     pub(super) fn profile(&self, tenant: TenantId, username: &[u8]) -> crate::live::Profile {
         let subscriber =
-            self.directory.tenant(tenant).and_then(|tenant| self.find_subscriber(&tenant, username));
+            self.directory.tenant(tenant).and_then(|tenant| find_subscriber(&self.directory, &tenant, username));
         let Some(subscriber) = subscriber else { return crate::live::Profile::default() };
         let view = subscriber.view();
         let plan = self.directory.plan(view.plan());
@@ -239,6 +221,25 @@ impl Policy {
             interval: plan.map_or(0, |plan| interim_interval(&plan, view.id())),
         }
     }
+}
+
+/// Finds the subscriber of a user name: as it stands; as `user@realm` of the tenant's own realm; as a hardware address
+/// in any notation.
+#[must_use]
+pub fn find_subscriber(directory: &Directory, tenant: &Tenant, username: &[u8]) -> Option<SubscriberHandle> {
+    directory
+        .subscriber(tenant.id, username)
+        .or_else(|| {
+            let realm = tenant.realm.as_deref()?;
+            let at = username.iter().rposition(|octet| *octet == b'@')?;
+            let (user, rest) = username.split_at(at);
+            let is_own = rest.get(1..)?.eq_ignore_ascii_case(realm.as_bytes());
+            is_own.then(|| directory.subscriber(tenant.id, user)).flatten()
+        })
+        .or_else(|| {
+            let name = canonical(MacAddress::parse(username)?);
+            directory.subscriber(tenant.id, &name)
+        })
 }
 
 /// Checks the password, or the hardware address in its place.

@@ -43,16 +43,17 @@ mod throttle;
 
 pub use accounting::Reading;
 pub use attempt::{Attempt, AttemptLog, Method, Outcome};
+pub use authorize::find_subscriber;
 pub use class::ClassKey;
 pub use contract::{Action, Datagram, DropReason, Payload, Port};
-pub use first_use::FirstUse;
+pub use first_use::{FIRST_USE_VERSION, FirstUse};
 pub use identify::Identified;
 pub use scratch::Scratch;
 pub use service::Service;
 
 use attempt::ShownName;
 use authorize::{Access, Refusal};
-use first_use::{FIRST_USE_VERSION, FirstUses};
+use first_use::FirstUses;
 use throttle::Throttle;
 
 /// The version of an accounting record's payload: the Accounting-Request as it came, trimmed to its packet.

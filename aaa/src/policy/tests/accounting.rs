@@ -150,3 +150,19 @@ fn accounting_on_and_off_void_the_routers_sessions() {
         world = World::new();
     }
 }
+
+/// A router that boots in 1970 and then learns the time counts half a century since.
+#[test]
+fn half_a_century_is_a_clock_that_jumped() {
+    let world = World::new();
+    let jump = 1_795_334_400;
+    let jumped = account(3, None, |packet| {
+        packet
+            .u32(AttributeType::ACCT_SESSION_TIME, jump)?
+            .u32(AttributeType::ACCT_DELAY_TIME, jump)?
+            .u32(AttributeType::EVENT_TIMESTAMP, 30)
+    });
+    let event = read(&world, &jumped, entry::OctetDirection::InputIsUpload);
+    assert_eq!((event.at, event.delay, event.session_time), (now(0).wall, 0, None));
+    assert_eq!(event.started(), None);
+}
