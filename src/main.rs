@@ -1,3 +1,10 @@
-//! The command `rrnetd`.
+//! The command `rrnetd`: arguments, then what they ask for. Exit status 0: done; 1: a failure while running; 2: it
+//! could not start, and nothing was changed.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    rrnetd::cli::Arguments::parse().run()
+}

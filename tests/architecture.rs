@@ -8,8 +8,7 @@ use std::{
 };
 
 /// Domains in the order of dependence: each may use those before it.
-const DOMAINS: &[&str] =
-    &["values", "tenant", "access", "nas", "plan", "subscriber", "session", "isolir"];
+const DOMAINS: &[&str] = &["values", "tenant", "access", "nas", "plan", "subscriber", "session", "isolir"];
 
 /// Modules of the product in the order of dependence.
 const MODULES: &[&str] = &["config", "telemetry", "domain", "http", "daemon", "demo", "cli"];
@@ -58,7 +57,10 @@ fn product(text: &str) -> &str {
 }
 
 fn is_test(path: &str) -> bool {
-    path.ends_with("tests.rs") || path.contains("/tests/") || path.contains("/testing") || path.contains("/benches/")
+    path.ends_with("tests.rs")
+        || path.contains("/tests/")
+        || path.contains("/testing")
+        || path.contains("/benches/")
 }
 
 #[test]
@@ -68,9 +70,7 @@ fn wings_know_only_those_below_them() {
         let dependencies = manifest.split("[dependencies]").nth(1).unwrap();
         let dependencies = dependencies.split("\n[").next().unwrap();
         for (other, _) in WINGS {
-            let named = dependencies.lines().any(|line| {
-                line.split(['.', ' ', '=']).next() == Some(*other)
-            });
+            let named = dependencies.lines().any(|line| line.split(['.', ' ', '=']).next() == Some(*other));
             assert!(!named || allowed.contains(other), "{wing} must not depend on {other}");
         }
     }
@@ -89,11 +89,16 @@ fn the_hot_path_is_free_of_runtime_and_database() {
         let tree = String::from_utf8(tree.stdout).unwrap();
         assert!(tree.contains(wing));
         for forbidden in ["tokio ", "mio ", "sqlx ", "sqlx-core ", "axum ", "hyper "] {
-            assert!(!tree.lines().any(|line| line.starts_with(forbidden)), "{wing} must not depend on {forbidden}");
+            assert!(
+                !tree.lines().any(|line| line.starts_with(forbidden)),
+                "{wing} must not depend on {forbidden}"
+            );
         }
     }
     for (path, text) in sources("radius/src") {
-        for forbidden in ["std::net::UdpSocket", "std::net::Tcp", "Instant::now", "SystemTime", "std::fs", "std::thread"] {
+        for forbidden in
+            ["std::net::UdpSocket", "std::net::Tcp", "Instant::now", "SystemTime", "std::fs", "std::thread"]
+        {
             assert!(!product(&text).contains(forbidden), "{path}: {forbidden} in the sans-IO protocol");
         }
     }
@@ -110,11 +115,13 @@ fn domains_use_only_earlier_domains() {
         }
     }
     for (path, text) in sources("src/domain") {
-        let Some(own) = path.split('/').nth(2).and_then(|domain| place(domain.trim_end_matches(".rs"))) else {
+        let Some(own) = path.split('/').nth(2).and_then(|domain| place(domain.trim_end_matches(".rs")))
+        else {
             continue;
         };
         for (at, other) in DOMAINS.iter().enumerate() {
-            let uses = [format!("domain::{other}::"), format!("domain::{other},"), format!("domain::{other};")];
+            let uses =
+                [format!("domain::{other}::"), format!("domain::{other},"), format!("domain::{other};")];
             if at > own && !is_test(&path) {
                 assert!(
                     !uses.iter().any(|needle| product(&text).contains(needle)),
@@ -148,7 +155,10 @@ fn modules_use_only_earlier_modules() {
     }
     for (path, text) in sources("src/http") {
         for forbidden in ["sqlx::", ".query(\"", "aaa::net", "routeros::"] {
-            assert!(!product(&text).contains(forbidden), "{path}: http calls services, it does not use {forbidden}");
+            assert!(
+                !product(&text).contains(forbidden),
+                "{path}: http calls services, it does not use {forbidden}"
+            );
         }
     }
 }

@@ -32,7 +32,9 @@ pub(super) fn reset_password(sources: &Sources, login: &str) -> Outcome {
         let user = access::find_platform_login(&mut tx, &platform, login)
             .await
             .map_err(Failure::running)?
-            .ok_or_else(|| Failure::start(anyhow::anyhow!("the platform has nobody with the login {login:?}")))?;
+            .ok_or_else(|| {
+                Failure::start(anyhow::anyhow!("the platform has nobody with the login {login:?}"))
+            })?;
         let pool = PasswordPool::new(Cost::STANDARD).map_err(Failure::running)?;
         let prepared = pool.prepare(None).await.map_err(Failure::running)?;
         access::set_password(&mut tx, &platform, Role::SuperAdmin, user.id, &prepared)
@@ -41,7 +43,9 @@ pub(super) fn reset_password(sources: &Sources, login: &str) -> Outcome {
         tx.commit().await.map_err(Failure::running)?;
         db.close().await;
         let password = prepared.generated.as_ref().map_or("", |password| password.expose());
-        say(&format!("the new password of {login} is {password}\nit is asked to be replaced at the next sign-in"));
+        say(&format!(
+            "the new password of {login} is {password}\nit is asked to be replaced at the next sign-in"
+        ));
         Ok(())
     })
 }

@@ -2,7 +2,6 @@
 //! start, and nothing was changed.
 
 mod admin;
-mod journal;
 mod quickstart;
 mod serve;
 
@@ -54,9 +53,6 @@ enum Command {
     /// Look at RADIUS packets
     #[command(subcommand)]
     Radius(RadiusCommand),
-    /// Rescue accounting journals
-    #[command(subcommand)]
-    Journal(JournalCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -85,17 +81,6 @@ enum RadiusCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum JournalCommand {
-    /// Apply a journal that was rescued from another disk; records that are applied already do no harm
-    Apply {
-        /// The rescued folder
-        folder: PathBuf,
-        #[command(flatten)]
-        settings: SettingArguments,
-    },
-}
-
 /// It could not start: exit status 2.
 const NOT_STARTED: u8 = 2;
 
@@ -113,9 +98,6 @@ impl Arguments {
             }
             Command::Radius(RadiusCommand::Decode { hex, secret, request_authenticator }) => {
                 decode(&hex, secret.as_deref(), request_authenticator.as_deref())
-            }
-            Command::Journal(JournalCommand::Apply { folder, settings }) => {
-                journal::apply(&settings.sources(), &folder)
             }
         };
         match result {
@@ -184,7 +166,8 @@ fn decode(hex: &str, secret: Option<&str>, request_authenticator: Option<&str>) 
     };
     let octets = octets_from_hexadecimal(hex).map_err(Failure::start)?;
     let dictionary = radius::dictionary::builtin::dictionary().map_err(Failure::start)?;
-    let secret = secret.map(|secret| SharedSecret::new(secret.as_bytes())).transpose().map_err(Failure::start)?;
+    let secret =
+        secret.map(|secret| SharedSecret::new(secret.as_bytes())).transpose().map_err(Failure::start)?;
     let authenticator = match request_authenticator {
         Some(text) => {
             let octets = octets_from_hexadecimal(text).map_err(Failure::start)?;

@@ -58,7 +58,10 @@ fn greet(daemon: &Daemon, welcome: &Welcome, data: &Path) {
     let mut lines = vec![String::new(), "rrnetd is running. Everything it keeps is in:".to_owned()];
     lines.push(format!("  {}", data.display()));
     lines.push(String::new());
-    lines.push(format!("API     http://{}/api/v1   (described at http://{}/docs)", addresses.http, addresses.http));
+    lines.push(format!(
+        "API     http://{}/api/v1   (described at http://{}/docs)",
+        addresses.http, addresses.http
+    ));
     match &welcome.password {
         Some(password) => lines.push(format!(
             "Sign in  {} / {}   (shown this once: keep it)",
@@ -73,7 +76,9 @@ fn greet(daemon: &Daemon, welcome: &Welcome, data: &Path) {
         )),
     }
     lines.push(String::new());
-    lines.push("Try these in another terminal (radclient is in Debian's package freeradius-utils):".to_owned());
+    lines.push(
+        "Try these in another terminal (radclient is in Debian's package freeradius-utils):".to_owned(),
+    );
     let auth = |title: &str, expected: &str, user: &str, password: &str| {
         format!(
             "\n# {title}: {expected}\necho 'User-Name = \"{user}\", User-Password = \"{password}\", Service-Type = Framed-User, \

@@ -32,7 +32,10 @@ pub(super) async fn serve(daemon: Daemon, sources: Option<Sources>) -> Outcome {
         match sources.load() {
             Ok(_) => tracing::info!("the configuration is right; restart to let it take effect"),
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "the configuration is wrong; the old one goes on");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the configuration is wrong; the old one goes on"
+                );
             }
         }
     };
@@ -58,7 +61,8 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 /// Passwords are in memory: nobody but root may look into it, and no crash writes it to a disk.
 fn forbid_core_dumps() {
-    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
         tracing::warn!(%error, "the process's memory cannot be kept from core dumps");
     }
 }

@@ -36,8 +36,8 @@ impl Sources {
                 .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
             let place = path.display().to_string();
             // Checked alone first, so that a mistake is shown with its line.
-            toml::from_str::<Spec>(&text).map_err(|error| form(place.clone(), error.to_string()))?;
-            table = toml::from_str(&text).map_err(|error| form(place, error.to_string()))?;
+            toml::from_str::<Spec>(&text).map_err(|error| form(place.clone(), &error.to_string()))?;
+            table = toml::from_str(&text).map_err(|error| form(place, &error.to_string()))?;
             base_folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         }
         for (name, text) in &self.environment {
@@ -46,7 +46,7 @@ impl Sources {
             {
                 let (section, key) = key.split_once('_').unwrap_or(("", key));
                 let path = [section, key].map(|part| part.to_ascii_lowercase().replace('_', "-"));
-                set(&mut table, &path[0], &path[1], text).map_err(|message| form(name.clone(), message))?;
+                set(&mut table, &path[0], &path[1], text).map_err(|message| form(name.clone(), &message))?;
             }
         }
         for argument in &self.arguments {
@@ -54,23 +54,23 @@ impl Sources {
             let (section, key, text) = argument
                 .split_once('=')
                 .and_then(|(path, text)| path.split_once('.').map(|(section, key)| (section, key, text)))
-                .ok_or_else(|| form(place(), "write it as section.key=value".to_owned()))?;
-            set(&mut table, section, key, text).map_err(|message| form(place(), message))?;
+                .ok_or_else(|| form(place(), "write it as section.key=value"))?;
+            set(&mut table, section, key, text).map_err(|message| form(place(), &message))?;
         }
         let spec = Spec::deserialize_from(table)?;
-        let base_folder =
-            std::path::absolute(&base_folder).map_err(|source| ConfigError::Read { path: base_folder, source })?;
+        let base_folder = std::path::absolute(&base_folder)
+            .map_err(|source| ConfigError::Read { path: base_folder, source })?;
         Config::check(spec, &base_folder)
     }
 }
 
 impl Spec {
     fn deserialize_from(table: Table) -> Result<Self, ConfigError> {
-        table.try_into().map_err(|error: toml::de::Error| form("the settings".to_owned(), error.message().to_owned()))
+        table.try_into().map_err(|error: toml::de::Error| form("the settings".to_owned(), error.message()))
     }
 }
 
-fn form(place: String, message: String) -> ConfigError {
+fn form(place: String, message: &str) -> ConfigError {
     ConfigError::Form { place, message: message.trim_end().to_owned() }
 }
 
@@ -154,7 +154,10 @@ mod tests {
     #[test]
     fn unknown_settings_are_refused_wherever_they_stand() {
         let error = load(Some("[http]\nlissten = \"x\"\n"), &[], &[]).unwrap_err();
-        assert!(error.contains("rrnetd.toml") && error.contains("lissten") && error.contains("line 2"), "{error}");
+        assert!(
+            error.contains("rrnetd.toml") && error.contains("lissten") && error.contains("line 2"),
+            "{error}"
+        );
         let error = load(None, &[("RRNETD_HTTP_LISSTEN", "x")], &[]).unwrap_err();
         assert!(error.contains("RRNETD_HTTP_LISSTEN") && error.contains("listen"), "{error}");
         let error = load(None, &[], &["nonsense"]).unwrap_err();
@@ -176,7 +179,10 @@ mod tests {
         assert_eq!(format!("{from_template:?}"), format!("{:?}", Spec::default()));
         // Debug hides secrets, so the one secret setting is compared by itself.
         assert_eq!(from_template.database.url, Spec::default().database.url);
-        let keys = uncommented.lines().filter(|line| line.split_once(" = ").is_some_and(|(key, _)| is_key(key))).count();
+        let keys = uncommented
+            .lines()
+            .filter(|line| line.split_once(" = ").is_some_and(|(key, _)| is_key(key)))
+            .count();
         assert_eq!(keys, KEYS, "the template must show every setting");
     }
 

@@ -164,7 +164,10 @@ impl Config {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = within("radius.workers", radius.workers, 0, aaa::net::server::MAX_WORKERS as u64)?;
         if radius.authentication.is_empty() && radius.accounting.is_empty() {
-            return Err(value("radius.authentication", "no address at all: give at least one, such as 0.0.0.0:1812"));
+            return Err(value(
+                "radius.authentication",
+                "no address at all: give at least one, such as 0.0.0.0:1812",
+            ));
         }
         Ok(Self {
             database: Database {
@@ -205,7 +208,9 @@ impl Config {
                 folder: folder.join(journal.folder),
                 segment_octets: within("journal.segment-octets", journal.segment_octets, 8 << 20, 1 << 30)?,
                 total_octets: within("journal.total-octets", journal.total_octets, 64 << 20, 1 << 50)?,
-                keep_for: Duration::from_secs(3_600 * within("journal.keep-hours", journal.keep_hours, 0, 8_760)?),
+                keep_for: Duration::from_secs(
+                    3_600 * within("journal.keep-hours", journal.keep_hours, 0, 8_760)?,
+                ),
             },
             directory: Directory {
                 snapshot_file: folder.join(directory.snapshot_file),
@@ -271,8 +276,14 @@ mod tests {
     fn values_out_of_range_say_what_would_be_right() {
         for (text, expected) in [
             ("version = 2", "version: 2 is out of range: give 1 to 1"),
-            ("radius.duplicate-lifetime-ms = 50", "radius.duplicate-lifetime-ms: 50 is out of range: give 1000 to 30000"),
-            ("database.url = \"mysql://x\"", "database.url: neither sqlite:FILE nor postgres://user:password@host/name"),
+            (
+                "radius.duplicate-lifetime-ms = 50",
+                "radius.duplicate-lifetime-ms: 50 is out of range: give 1000 to 30000",
+            ),
+            (
+                "database.url = \"mysql://x\"",
+                "database.url: neither sqlite:FILE nor postgres://user:password@host/name",
+            ),
         ] {
             assert_eq!(check(text).unwrap_err(), expected);
         }

@@ -30,28 +30,28 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 
 /// The feeder.
 #[derive(Debug)]
-pub struct Feeder {
+pub(super) struct Feeder {
     /// Where changes are read.
-    pub db: Db,
+    pub(super) db: Db,
     /// Where they go.
-    pub writer: DirectoryWriter,
+    pub(super) writer: DirectoryWriter,
     /// Is told when the directory has followed a first use.
-    pub policy: Arc<Policy>,
+    pub(super) policy: Arc<Policy>,
     /// Opens secrets.
-    pub sealer: Sealer,
+    pub(super) sealer: Sealer,
     /// The time.
-    pub clock: Clock,
+    pub(super) clock: Clock,
     /// The database's id, for the snapshot.
-    pub database: DatabaseId,
+    pub(super) database: DatabaseId,
     /// Where the snapshot is written.
-    pub snapshot_file: PathBuf,
+    pub(super) snapshot_file: PathBuf,
     /// How often.
-    pub snapshot_interval: Duration,
+    pub(super) snapshot_interval: Duration,
 }
 
 /// The directory can't be brought up to date.
 #[derive(Debug, thiserror::Error)]
-pub enum FeedError {
+pub(super) enum FeedError {
     /// The database can't be read.
     #[error("the changes cannot be read")]
     Database(#[from] db::Error),
@@ -71,7 +71,7 @@ pub enum FeedError {
 
 impl Feeder {
     /// Reads the snapshot, if there is a good one. Afterwards the directory may serve, with the snapshot's age.
-    pub fn load_snapshot(&mut self) {
+    pub(super) fn load_snapshot(&mut self) {
         use aaa::directory::snapshot::LoadError;
         let started = self.clock.now().monotonic;
         match self.writer.load_snapshot(&self.snapshot_file, self.database, &self.sealer) {
@@ -93,7 +93,7 @@ impl Feeder {
     ///
     /// # Errors
     /// When the database can't be read.
-    pub async fn catch_up(&mut self) -> Result<(), FeedError> {
+    pub(super) async fn catch_up(&mut self) -> Result<(), FeedError> {
         if !self.writer.directory().ready() {
             return self.load_all().await;
         }
@@ -112,7 +112,7 @@ impl Feeder {
     }
 
     /// Feeds until `shutdown`, and writes the snapshot now and then, and at the end.
-    pub async fn run(mut self, shutdown: CancellationToken) {
+    pub(super) async fn run(mut self, shutdown: CancellationToken) {
         let mut follower = self.db.wake().follow();
         let mut backoff = BACKOFF.0;
         let mut next_snapshot = self.clock.now().monotonic + self.snapshot_interval;
@@ -168,7 +168,8 @@ impl Feeder {
                 Following::Lost => return Ok(false),
             };
             let Some(last) = changes.last().map(|numbered| numbered.sequence) else { return Ok(true) };
-            let entries: HashSet<Entry> = changes.iter().filter_map(|numbered| Entry::of(&numbered.change)).collect();
+            let entries: HashSet<Entry> =
+                changes.iter().filter_map(|numbered| Entry::of(&numbered.change)).collect();
             let scope = Platform::system("daemon.feeder", self.clock.wall()).within(tenant);
             for entry in entries {
                 let change = match entry {
@@ -225,6 +226,7 @@ impl Feeder {
         })
         .await?;
         self.writer.replace(loader, started.wall);
+        self.policy.settle_first_uses();
         tracing::info!(
             counts = ?self.writer.directory().counts(),
             elapsed_ms = u64::try_from((self.clock.now().monotonic - started.monotonic).as_millis()).unwrap_or(u64::MAX),
@@ -242,7 +244,10 @@ impl Feeder {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
                 counter!("rrnetd_directory_snapshot_failures_total").increment(1);
-                tracing::error!(error = &error as &dyn std::error::Error, "the directory's snapshot was not written");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the directory's snapshot was not written"
+                );
             }
             Err(error) => tracing::error!(%error, "writing the directory's snapshot panicked"),
         }

@@ -88,7 +88,8 @@ pub fn write_file(path: &Path, mode: u32, contents: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))?;
     let temporary = folder.join(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
     let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&temporary)?;
-    let written = file.write_all(contents).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
+    let written =
+        file.write_all(contents).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
     if let Err(error) = written {
         fs::remove_file(&temporary)?;
         return Err(error);

@@ -8,7 +8,7 @@ use aaa::{
 };
 use base::Clock;
 use foundation::Db;
-use metrics::{counter, gauge};
+use metrics::counter;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::session::housekeeping;
@@ -21,6 +21,9 @@ const RESTARTS: Duration = Duration::from_millis(500);
 
 /// How often the partitions of the months are seen to.
 const PARTITIONS: Duration = Duration::from_secs(6 * 3_600);
+
+/// How often the rules' own numbers go to the metrics.
+const PUBLISH: Duration = Duration::from_secs(5);
 
 /// Closed sessions that wait for the database. Beyond it the rest is closed in the database by the next start's sweep.
 const MOST_WAITING: usize = 1_000_000;
@@ -42,7 +45,8 @@ impl Housekeeping {
         let mut sweep = tokio::time::interval(SWEEP);
         let mut restarts = tokio::time::interval(RESTARTS);
         let mut partitions = tokio::time::interval(PARTITIONS);
-        for interval in [&mut sweep, &mut restarts, &mut partitions] {
+        let mut publish = tokio::time::interval(PUBLISH);
+        for interval in [&mut sweep, &mut restarts, &mut partitions, &mut publish] {
             interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         }
         loop {
@@ -50,13 +54,21 @@ impl Housekeeping {
                 () = shutdown.cancelled() => return,
                 _ = sweep.tick() => ("sweep", self.sweep(&mut sweeper, &mut waiting).await),
                 _ = restarts.tick() => ("restarts", housekeeping::close_restarted(&self.db).await),
+                _ = publish.tick() => {
+                    self.policy.publish();
+                    continue;
+                }
                 _ = partitions.tick() => {
                     ("partitions", housekeeping::make_partitions(&self.db, self.clock.wall()).await)
                 }
             };
             if let Err(error) = result {
                 counter!("rrnetd_housekeeping_failures_total", "task" => task).increment(1);
-                tracing::warn!(error = &error as &dyn std::error::Error, task, "housekeeping failed; it is tried again");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    task,
+                    "housekeeping failed; it is tried again"
+                );
                 tokio::select! {
                     () = shutdown.cancelled() => return,
                     () = tokio::time::sleep(Duration::from_secs(1)) => {}
@@ -75,8 +87,6 @@ impl Housekeeping {
                 waiting.push(closed);
             }
         });
-        gauge!("rrnetd_radius_first_uses_pending")
-            .set(u32::try_from(self.policy.pending_first_uses()).unwrap_or(u32::MAX));
         if waiting.is_empty() {
             return Ok(());
         }

@@ -73,7 +73,9 @@ pub struct Keys {
 pub fn load(path: &Path) -> Result<Keys, KeyError> {
     let text = match fs::read_to_string(path) {
         Ok(text) => Zeroizing::new(text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(KeyError::Missing { path: path.to_owned() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(KeyError::Missing { path: path.to_owned() });
+        }
         Err(source) => return Err(KeyError::Read { path: path.to_owned(), source }),
     };
     let mode = fs::metadata(path)
@@ -86,7 +88,8 @@ pub fn load(path: &Path) -> Result<Keys, KeyError> {
     let mut keys = Vec::new();
     for (number, line) in text.lines().enumerate() {
         if !line.trim().is_empty() && !line.starts_with('#') {
-            let key = parse_line(line).ok_or_else(|| KeyError::Form { path: path.to_owned(), line: number + 1 })?;
+            let key =
+                parse_line(line).ok_or_else(|| KeyError::Form { path: path.to_owned(), line: number + 1 })?;
             keys.push(key);
         }
     }

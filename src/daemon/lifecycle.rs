@@ -43,7 +43,6 @@ impl Signals {
             }
             if shutdown.is_cancelled() {
                 tracing::warn!("stopping at once: records that were not acknowledged are dropped");
-                #[expect(clippy::exit, reason = "the operator asked twice")]
                 std::process::exit(STOPPED_AT_ONCE);
             }
             tracing::info!("draining: send the signal again to stop at once");

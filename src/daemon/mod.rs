@@ -69,7 +69,9 @@ impl Daemon {
         let addresses = Addresses {
             authentication: radius.authentication().to_vec(),
             accounting: radius.accounting().to_vec(),
-            http: http.local_addr().map_err(|source| StartError::Http { address: config.http.listen, source })?,
+            http: http
+                .local_addr()
+                .map_err(|source| StartError::Http { address: config.http.listen, source })?,
         };
         if radius.receive_buffer() < config.radius.receive_buffer {
             tracing::warn!(

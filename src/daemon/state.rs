@@ -132,7 +132,8 @@ impl Opened {
         let known = identity::load(&config.data.folder, &keys.sealer)?;
         let url: DatabaseUrl = config.database.url.expose().parse().map_err(StartError::Url)?;
         let mut settings = db::Config::new(url);
-        (settings.readers, settings.connections) = (config.database.connections, config.database.connections + 2);
+        (settings.readers, settings.connections) =
+            (config.database.connections, config.database.connections + 2);
         let db = Db::open(&settings).await?;
         let (database, reached) = match (db.migrate(clock.wall()).await, known) {
             (Ok(migrated), known) => {
@@ -207,7 +208,10 @@ impl Opened {
             Ok(0) => {}
             Ok(sessions) => tracing::info!(sessions, "open sessions were restored"),
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "open sessions were restored in part only");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "open sessions were restored in part only"
+                );
             }
         }
         Ok(())

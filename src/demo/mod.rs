@@ -154,7 +154,11 @@ async fn make_subscriber(
     let username = format!("{}{:03}", person.short, number + 1);
     let mut spec = SubscriberSpec::new(username, plan);
     spec.service = ServiceType::Any;
-    let customer = CustomerSpec { name: person.name.to_owned(), address: person.address.to_owned(), ..CustomerSpec::default() };
+    let customer = CustomerSpec {
+        name: person.name.to_owned(),
+        address: person.address.to_owned(),
+        ..CustomerSpec::default()
+    };
     let new = NewSubscriber {
         spec,
         login: Login::Password(None),

@@ -7,10 +7,14 @@
 //! 4. [`nas`], routers
 //! 5. [`plan`], what is sold
 //! 6. [`subscriber`], customers and their services
+//! 7. [`session`], who is and was online: applies the journal
+//! 8. [`isolir`], isolating and lifting, in the database and on the network
 
 pub mod access;
+pub mod isolir;
 pub mod nas;
 pub mod plan;
+pub mod session;
 pub mod subscriber;
 pub mod tenant;
 pub mod values;
