@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use base::Clock;
+use base::{Clock, SessionId};
 use metrics::{counter, gauge};
 use radius::dynauth::{Client, Kind, Limits, Outcome, Pair, Request, Session, SubmitError, Ticket};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -38,8 +38,11 @@ const ORDERS: usize = 1_024;
 /// Receive buffer, octets: the replies to every request in flight.
 const RECEIVE_BUFFER: usize = 1 << 20;
 
-/// What is to be sent.
+/// What is to be sent. A newer order for the same session takes the place of one in flight, whose copies must not arrive
+/// behind it.
 pub struct Order {
+    /// Which session.
+    pub session: SessionId,
     /// Change or end.
     pub kind: Kind,
     /// The router, with its secret and the form that it wants.
@@ -58,21 +61,31 @@ pub struct Order {
     pub done: Done,
 }
 
-/// Takes the outcome of an order.
-pub type Done = Box<dyn FnOnce(Result<Answer, SubmitError>) + Send>;
+/// Takes the end of an order.
+pub type Done = Box<dyn FnOnce(Ended) + Send>;
 
 /// How an order ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// What the router said.
-    pub outcome: Outcome,
-    /// How long after the first copy was sent.
-    pub elapsed: Duration,
+pub enum Ended {
+    /// The router answered, or did not.
+    Answered {
+        /// What it said.
+        outcome: Outcome,
+        /// How long after the first copy was sent.
+        elapsed: Duration,
+    },
+    /// It could not be sent.
+    Unsent(SubmitError),
+    /// There is no way to the router's address family on this machine.
+    NoRoute,
+    /// A newer order for the session took its place.
+    Superseded,
 }
 
 impl fmt::Debug for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Order")
+            .field("session", &self.session)
             .field("kind", &self.kind)
             .field("router", &self.router.id)
             .field("remote", &self.remote)
@@ -135,6 +148,7 @@ impl Running {
             client: Client::new(Limits::default(), Box::new(random(u64::from_ne_bytes(seed)))),
             sockets: [Some(v4), v6],
             waiting: HashMap::new(),
+            by_session: HashMap::new(),
             orders: receiver,
             wake,
             stop: Arc::clone(&stop),
@@ -168,7 +182,8 @@ impl Drop for Running {
 struct Worker {
     client: Client,
     sockets: [Option<UdpSocket>; 2],
-    waiting: HashMap<Ticket, Done>,
+    waiting: HashMap<Ticket, (SessionId, Done)>,
+    by_session: HashMap<SessionId, Ticket>,
     orders: Receiver<Order>,
     wake: Wake,
     stop: Arc<AtomicBool>,
@@ -211,7 +226,7 @@ impl Worker {
     fn take_orders(&mut self) {
         while let Ok(order) = self.orders.try_recv() {
             let Some(local) = self.local(&order) else {
-                (order.done)(Ok(Answer { outcome: Outcome::TimedOut, elapsed: Duration::ZERO }));
+                (order.done)(Ended::NoRoute);
                 continue;
             };
             let named = session(&order.identifiers);
@@ -227,9 +242,18 @@ impl Worker {
                 // RouterOS signs its replies only in recent versions; the Response Authenticator is always there.
                 requires_message_authenticator: false,
             };
+            if let Some(older) = self.by_session.remove(&order.session)
+                && let Some((_, done)) = self.waiting.remove(&older)
+            {
+                self.client.cancel(older);
+                done(Ended::Superseded);
+            }
             match self.client.submit(&request) {
-                Ok(ticket) => drop(self.waiting.insert(ticket, order.done)),
-                Err(error) => (order.done)(Err(error)),
+                Ok(ticket) => {
+                    self.by_session.insert(order.session, ticket);
+                    self.waiting.insert(ticket, (order.session, order.done));
+                }
+                Err(error) => (order.done)(Ended::Unsent(error)),
             }
         }
     }
@@ -298,8 +322,9 @@ impl Worker {
                 Outcome::TimedOut => "timed_out",
             };
             counter!("rrnetd_dynauth_outcomes_total", "outcome" => label).increment(1);
-            if let Some(done) = self.waiting.remove(&finished.ticket) {
-                done(Ok(Answer { outcome: finished.outcome, elapsed: finished.elapsed }));
+            if let Some((session, done)) = self.waiting.remove(&finished.ticket) {
+                self.by_session.remove(&session);
+                done(Ended::Answered { outcome: finished.outcome, elapsed: finished.elapsed });
             }
         }
     }
