@@ -2,8 +2,8 @@
 //!
 //! The one place with `unsafe` code: `recvmmsg` and `sendmmsg` with their control messages have no safe form that
 //! reuses its buffers. Everything that the kernel writes lands in arrays owned by [`Inbox`]; everything it reads comes
-//! from arrays owned by [`Outbox`]. The headers that point into those arrays are written anew before each call and
-//! never read by Rust code afterwards except for their lengths, so nothing dangles when a box moves.
+//! from arrays owned by [`Outbox`]. The arrays are boxed and never replaced, so the headers that point into them stay right
+//! wherever the owner moves; those that a call may have changed are written anew before the next.
 #![expect(unsafe_code, reason = "recvmmsg and sendmmsg; each block gives its conditions")]
 
 use std::{
@@ -95,8 +95,10 @@ impl UdpSocket {
     pub fn receive(&self, inbox: &mut Inbox) -> io::Result<usize> {
         inbox.count = 0;
         inbox.point();
+        inbox.written = BATCH;
         // SAFETY: `headers` has BATCH entries, each of which points to one iovec, one address and one control buffer of
-        // the inbox, with their true lengths; all of them live in boxes that outlive this call and nobody else reads.
+        // the inbox, with their true lengths: `point` has written anew all that the kernel may have changed, and the
+        // boxes that they live in were never replaced. They outlive this call and nobody else reads them.
         let received = unsafe {
             libc::recvmmsg(
                 self.socket.as_raw_fd(),
@@ -109,6 +111,8 @@ impl UdpSocket {
         match usize::try_from(received) {
             Ok(count) => {
                 inbox.count = count;
+                // One more than it reports: it may have begun to fill the next one in.
+                inbox.written = BATCH.min(count + 1);
                 Ok(count)
             }
             Err(_) => match io::Error::last_os_error() {
@@ -198,8 +202,8 @@ struct Arrays {
     headers: Box<[libc::mmsghdr]>,
 }
 
-// SAFETY: the raw pointers inside `vectors` and `headers` are written before each system call and used by no other code;
-// the arrays themselves are plain memory owned by this value.
+// SAFETY: the raw pointers inside `vectors` and `headers` point into the boxes of this same value and are used by the system
+// calls alone; the arrays themselves are plain memory owned by this value.
 unsafe impl Send for Arrays {}
 
 impl Arrays {
@@ -237,6 +241,8 @@ impl Arrays {
 pub struct Inbox {
     arrays: Arrays,
     count: usize,
+    /// Headers that the kernel may have written since they were pointed; most wake-ups bring a datagram or two.
+    written: usize,
 }
 
 /// One received datagram.
@@ -257,7 +263,7 @@ impl Inbox {
     /// An empty inbox; about 280 KiB.
     #[must_use]
     pub fn new() -> Self {
-        Self { arrays: Arrays::new(), count: 0 }
+        Self { arrays: Arrays::new(), count: 0, written: BATCH }
     }
 
     /// The datagrams of the last [`UdpSocket::receive`].
@@ -266,7 +272,7 @@ impl Inbox {
     }
 
     fn point(&mut self) {
-        for index in 0..BATCH {
+        for index in 0..self.written {
             self.arrays.point(index, DATAGRAM_OCTETS, STORAGE_OCTETS, CONTROL_OCTETS);
         }
     }

@@ -61,7 +61,6 @@ pub(super) struct Worker {
     wake: Wake,
     appender: Appender,
     stop: Arc<AtomicBool>,
-    inbox: Inbox,
     outboxes: Vec<Outbox>,
     replay: ReplayCache,
     parked: Parked,
@@ -86,7 +85,6 @@ impl Worker {
             listeners,
             wake,
             stop,
-            inbox: Inbox::new(),
             replay,
             parked: Parked::default(),
             scratch: Scratch::new(),
@@ -95,11 +93,12 @@ impl Worker {
 
     /// Serves until told to stop; then answers what is parked for durability, and ends.
     pub(super) fn run(mut self) {
+        let mut inbox = Inbox::new();
         while !self.stop.load(Ordering::Acquire) {
             let ready = self.wait(true);
             let now = self.shared.clock.now();
             for (index, _) in ready.into_iter().enumerate().filter(|(_, ready)| *ready) {
-                self.serve(now, index);
+                self.serve(now, index, &mut inbox);
             }
             self.release(self.shared.clock.now());
             self.counters.flush(&self.replay, self.parked.len());
@@ -137,10 +136,9 @@ impl Worker {
     }
 
     /// Takes a bounded number of datagrams from one socket.
-    fn serve(&mut self, now: Now, index: usize) {
-        let mut inbox = std::mem::take(&mut self.inbox);
+    fn serve(&mut self, now: Now, index: usize, inbox: &mut Inbox) {
         for _ in 0..BATCHES_PER_TURN {
-            let count = match self.listeners[index].socket.receive(&mut inbox) {
+            let count = match self.listeners[index].socket.receive(inbox) {
                 Ok(count) => count,
                 Err(error) => {
                     self.counters.receive_failed(&error);
@@ -155,7 +153,6 @@ impl Worker {
                 break;
             }
         }
-        self.inbox = inbox;
     }
 
     /// Handles one datagram. A panic costs this datagram alone, and its entry in the duplicate cache is freed.
