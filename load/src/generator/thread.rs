@@ -45,7 +45,6 @@ struct Life {
 pub(super) struct Thread {
     shared: Arc<Shared>,
     sockets: Vec<UdpSocket>,
-    inbox: Inbox,
     outboxes: Vec<Outbox>,
     flights: Flights,
     lives: Vec<Life>,
@@ -86,7 +85,6 @@ impl Thread {
         };
         let offset = every / threads * u32::try_from(number).unwrap_or(0);
         let mut thread = Self {
-            inbox: Inbox::new(),
             outboxes: sockets.iter().map(|_| Outbox::new()).collect(),
             flights: Flights::new(settings.routers.len(), settings.sockets),
             kernel_drops: vec![0; sockets.len()],
@@ -112,6 +110,7 @@ impl Thread {
     }
 
     pub(super) fn run(mut self) -> anyhow::Result<Tally> {
+        let mut inbox = Inbox::new();
         loop {
             let now = self.shared.clock.now();
             let is_sending = self.shared.phase() != Phase::End;
@@ -120,7 +119,7 @@ impl Thread {
             }
             self.give_up_overdue(now);
             self.flush();
-            let received = self.receive_all()?;
+            let received = self.receive_all(&mut inbox)?;
             let is_over = !is_sending || self.has_nothing_left();
             if is_over && self.flights.len() == 0 {
                 return Ok(self.tally);
@@ -283,11 +282,10 @@ impl Thread {
     }
 
     /// Takes the replies of all sockets; how many there were.
-    fn receive_all(&mut self) -> anyhow::Result<usize> {
-        let mut inbox = std::mem::take(&mut self.inbox);
+    fn receive_all(&mut self, inbox: &mut Inbox) -> anyhow::Result<usize> {
         let mut total = 0;
         for socket in 0..self.sockets.len() {
-            let count = self.sockets[socket].receive(&mut inbox)?;
+            let count = self.sockets[socket].receive(inbox)?;
             if count == 0 {
                 continue;
             }
@@ -301,7 +299,6 @@ impl Thread {
                 self.take(now, socket, received.bytes);
             }
         }
-        self.inbox = inbox;
         if let Some(ledger) = &mut self.ledger {
             ledger.flush()?;
         }
