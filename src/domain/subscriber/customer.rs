@@ -19,7 +19,7 @@ const MAX_IDENTITY: usize = 40;
 const MAX_PHONE: usize = 20;
 
 /// Who pays.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Customer {
     /// Its id.
@@ -38,7 +38,7 @@ pub struct Customer {
 }
 
 /// What people may change of a customer. The identity number stands apart.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CustomerSpec {
     /// The name.

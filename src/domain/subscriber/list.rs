@@ -40,7 +40,8 @@ pub struct Filter {
 }
 
 /// A subscriber in a list.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = ListedSubscriber)]
 #[serde(rename_all = "camelCase")]
 pub struct Listed {
     /// The subscriber.

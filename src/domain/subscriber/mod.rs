@@ -9,6 +9,7 @@ mod delete;
 mod directory;
 mod event;
 
+pub mod import;
 mod learn;
 mod list;
 mod overlay;
@@ -48,12 +49,13 @@ pub use username::canonical_username;
 use super::values::Version;
 
 /// A service with a login of its own.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Subscriber {
     /// Its id.
     pub id: SubscriberId,
     /// Who pays for it.
+    #[serde(rename = "customerId")]
     pub customer: CustomerId,
     /// What people may change of it.
     #[serde(flatten)]
@@ -63,6 +65,7 @@ pub struct Subscriber {
     /// May it log in?
     pub status: Status,
     /// Why it is isolated; empty when it is not.
+    #[schema(value_type = Vec<OverlayReason>)]
     pub overlay: OverlayReasons,
     /// Rises with each change of the overlay.
     pub overlay_generation: i64,

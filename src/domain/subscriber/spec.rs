@@ -53,12 +53,13 @@ base::text_enum! {
 }
 
 /// What people may change of a subscriber.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SubscriberSpec {
     /// Under what it logs in, unique in the tenant.
     pub username: String,
     /// What it has bought.
+    #[serde(rename = "planId")]
     pub plan: PlanId,
     /// On which service it may log in.
     #[serde(default = "any_service")]
@@ -73,10 +74,11 @@ pub struct SubscriberSpec {
     #[serde(default)]
     pub macs: Vec<MacAddress>,
     /// On which router alone.
-    #[serde(default)]
+    #[serde(default, rename = "routerId")]
     pub router: Option<RouterId>,
     /// Framed-IP-Address, unique in the tenant.
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     pub static_address: Option<Ipv4Addr>,
     /// Framed-IPv6-Prefix.
     #[serde(default)]

@@ -2,5 +2,6 @@
 
 pub(super) mod customer;
 pub(super) mod directory;
+pub(super) mod import;
 pub(super) mod list;
 pub(super) mod subscriber;
