@@ -87,9 +87,11 @@ impl Live {
 
 /// How many devices other than `device` there are, counted no further than `limit`.
 fn count_others(devices: impl Iterator<Item = Device>, device: &Device, limit: u16) -> usize {
-    let mut distinct = [None; DEVICES];
+    // Most have no other device: the table is made when the first one shows.
+    let mut distinct = None;
     let mut count = 0;
     for other in devices.filter(|other| !other.is_same(device)) {
+        let distinct = distinct.get_or_insert([const { None }; DEVICES]);
         if distinct.iter().flatten().any(|known: &Device| known.is_same(&other)) {
             continue;
         }

@@ -159,14 +159,29 @@ impl Shard {
 
     /// Adds a reservation in place of those of the same device; false when there is no room.
     pub(super) fn reserve(&mut self, now: u32, reservation: Reservation) -> bool {
-        self.release(reservation.owner, |known| known.device.is_same(&reservation.device));
+        let hash = reservation.owner.hash();
+        let is_its = |known: &Reservation| {
+            known.owner == reservation.owner && known.device.is_same(&reservation.device)
+        };
+        match self.reservations.iter_hash(hash).filter(|known| is_its(known)).count() {
+            0 => {}
+            // The usual case of a device that asks again: nothing moves in the table.
+            1 => {
+                if let Some(known) = self.reservations.find_mut(hash, is_its) {
+                    *known = reservation;
+                    return true;
+                }
+            }
+            _ => {
+                self.release(reservation.owner, is_its);
+            }
+        }
         if self.reservations.len() >= RESERVATIONS_PER_SHARD {
             self.expire_reservations(now);
         }
         let room = self.reservations.len() < RESERVATIONS_PER_SHARD;
         if room {
-            self.reservations
-                .insert_unique(reservation.owner.hash(), reservation, |known| known.owner.hash());
+            self.reservations.insert_unique(hash, reservation, |known| known.owner.hash());
         }
         room
     }

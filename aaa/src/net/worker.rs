@@ -94,11 +94,13 @@ impl Worker {
     /// Serves until told to stop; then answers what is parked for durability, and ends.
     pub(super) fn run(mut self) {
         let mut inbox = Inbox::new();
+        // Held once: counting it for each datagram would make all workers write one cache line.
+        let policy = Arc::clone(&self.shared.policy);
         while !self.stop.load(Ordering::Acquire) {
             let ready = self.wait(true);
             let now = self.shared.clock.now();
             for (index, _) in ready.into_iter().enumerate().filter(|(_, ready)| *ready) {
-                self.serve(now, index, &mut inbox);
+                self.serve(&policy, now, index, &mut inbox);
             }
             self.release(self.shared.clock.now());
             self.counters.flush(&self.replay, self.parked.len());
@@ -136,7 +138,7 @@ impl Worker {
     }
 
     /// Takes a bounded number of datagrams from one socket.
-    fn serve(&mut self, now: Now, index: usize, inbox: &mut Inbox) {
+    fn serve(&mut self, policy: &Policy, now: Now, index: usize, inbox: &mut Inbox) {
         for _ in 0..BATCHES_PER_TURN {
             let count = match self.listeners[index].socket.receive(inbox) {
                 Ok(count) => count,
@@ -146,7 +148,7 @@ impl Worker {
                 }
             };
             for received in inbox.datagrams() {
-                self.handle(now, index, &received);
+                self.handle(policy, now, index, &received);
             }
             self.send(index);
             if count < BATCH {
@@ -156,10 +158,11 @@ impl Worker {
     }
 
     /// Handles one datagram. A panic costs this datagram alone, and its entry in the duplicate cache is freed.
-    fn handle(&mut self, now: Now, index: usize, received: &Received<'_>) {
+    fn handle(&mut self, policy: &Policy, now: Now, index: usize, received: &Received<'_>) {
         self.counters.received(index, received.kernel_drops);
         let mut claimed = None;
-        let handled = catch_unwind(AssertUnwindSafe(|| self.judge(now, index, received, &mut claimed)));
+        let handled =
+            catch_unwind(AssertUnwindSafe(|| self.judge(policy, now, index, received, &mut claimed)));
         if handled.is_err() {
             self.counters.panics.add(1);
             if let Some(slot) = claimed {
@@ -168,12 +171,18 @@ impl Worker {
         }
     }
 
-    fn judge(&mut self, now: Now, index: usize, received: &Received<'_>, claimed: &mut Option<Slot>) {
+    fn judge(
+        &mut self,
+        policy: &Policy,
+        now: Now,
+        index: usize,
+        received: &Received<'_>,
+        claimed: &mut Option<Slot>,
+    ) {
         let listener = &self.listeners[index];
         let local = received.local.unwrap_or_else(|| listener.socket.local().ip());
         let end = End { peer: received.peer, local: answer_from(local) };
         let datagram = Datagram { bytes: received.bytes, peer: received.peer, local, port: listener.port };
-        let policy = Arc::clone(&self.shared.policy);
         let request = match policy.identify(&datagram) {
             Ok(request) => request,
             Err(reason) => return self.counters.dropped(reason),
