@@ -43,7 +43,7 @@ step_nas() {
 }
 
 step_power() {
-    cargo build --locked --bins
+    cargo build --locked --package rrnetd --package rrnetd-load --bins
     tests/power/run.sh "$CARGO_TARGET_DIR/debug"
 }
 
