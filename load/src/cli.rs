@@ -65,7 +65,7 @@ struct Target {
     #[arg(long, default_value = "127.0.0.1:1813")]
     acct: SocketAddr,
     /// The shared secret of all routers.
-    #[arg(long, env = "RRNETD_LOAD_SECRET", hide_env_values = true)]
+    #[arg(long, env = "RADIUS_SECRET", hide_env_values = true)]
     secret: String,
     /// The address of a router that asks; may be repeated.
     #[arg(long = "router", value_name = "ADDRESS", default_value = "127.0.0.1")]
@@ -231,7 +231,7 @@ struct VerifyLedger {
     /// The ledger.
     ledger: PathBuf,
     /// `sqlite:FILE` or `postgres://…`.
-    #[arg(long, env = "RRNETD_LOAD_DATABASE", hide_env_values = true)]
+    #[arg(long, env = "LEDGER_DATABASE", hide_env_values = true)]
     database: String,
     /// What Acct-Input-Octets counts at the routers.
     #[arg(long, value_enum, default_value = "upload")]
@@ -257,7 +257,7 @@ struct Listening {
     #[arg(long, default_value_t = 0)]
     workers: usize,
     /// The shared secret of everybody.
-    #[arg(long, env = "RRNETD_LOAD_SECRET", hide_env_values = true)]
+    #[arg(long, env = "RADIUS_SECRET", hide_env_values = true)]
     secret: String,
 }
 

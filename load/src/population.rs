@@ -21,8 +21,11 @@ pub enum Population {
     /// So many by number.
     Numbered(u32),
     /// Name and password of each.
-    Listed(Vec<(Box<[u8]>, Box<[u8]>)>),
+    Listed(Vec<Listed>),
 }
+
+/// Name and password of one who is listed.
+type Listed = (Box<[u8]>, Box<[u8]>);
 
 /// A short text on the stack.
 #[derive(Clone, Copy)]
@@ -206,12 +209,12 @@ mod tests {
     fn a_list_is_read_and_its_mistakes_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("users.csv");
-        std::fs::write(&path, "# comment\nbudi,rahasia,Framed-Pool=a\nsiti,x\n").unwrap();
+        fs::write(&path, "# comment\nbudi,rahasia,Framed-Pool=a\nsiti,x\n").unwrap();
         let population = Population::read(&path).unwrap();
         assert_eq!(population.len(), 2);
         assert_eq!(population.user(0).name.as_bytes(), b"budi");
         assert_eq!(population.user(3).password.as_bytes(), b"x");
-        std::fs::write(&path, "budi\n").unwrap();
+        fs::write(&path, "budi\n").unwrap();
         assert!(Population::read(&path).unwrap_err().to_string().contains("line 1"));
     }
 }

@@ -206,7 +206,6 @@ const fn low(octets: u64) -> u32 {
     octets as u32
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the upper half fits by its width")]
 const fn high(octets: u64) -> u32 {
-    (octets >> 32) as u32
+    low(octets >> 32)
 }

@@ -75,7 +75,7 @@ pub struct Script {
 impl Script {
     /// The step number `at` (from 0) of the session `number`; `None` when the session is over.
     #[must_use]
-    pub const fn step(&self, number: u64, at: u8) -> Option<Step> {
+    pub const fn step(self, number: u64, at: u8) -> Option<Step> {
         let method = match self.mode {
             Mode::Pap | Mode::Accounting | Mode::Redial => Method::Pap,
             Mode::Chap => Method::Chap,
@@ -97,14 +97,14 @@ impl Script {
 
     /// How many accounting steps come before step `at`: what [`usage`] counts in.
     #[must_use]
-    pub const fn accounted(&self, at: u8) -> u8 {
+    pub const fn accounted(self, at: u8) -> u8 {
         match self.mode {
             Mode::Accounting => at,
             _ => at.saturating_sub(1),
         }
     }
 
-    const fn accounting(&self, at: u8) -> Option<Step> {
+    const fn accounting(self, at: u8) -> Option<Step> {
         match at {
             0 => Some(Step::Start),
             at if at <= self.interims => Some(Step::Interim),
@@ -132,7 +132,7 @@ pub const fn usage(number: u64, step: u8) -> Usage {
     let mut at = 1;
     while at <= step {
         let random = scramble(number.wrapping_mul(256).wrapping_add(at as u64));
-        let scale = if number % 64 == 0 { 3_000 } else { 1 };
+        let scale = if number.is_multiple_of(64) { 3_000 } else { 1 };
         usage.input += (1 + (random & 0xf_ffff)) * scale;
         usage.output += (1 + (random >> 32 & 0xf_ffff)) * scale;
         at += 1;

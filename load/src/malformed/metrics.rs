@@ -40,13 +40,11 @@ impl Page {
     }
 
     /// The sum of all series of a metric; `None` when there is none.
-
     pub(super) fn sum(&self, metric: &str) -> Option<u64> {
         self.series(metric, "")
     }
 
     /// The sum of the series of a metric that have this label, as in `reason="malformed"`.
-
     pub(super) fn with(&self, metric: &str, label: &str) -> u64 {
         self.series(metric, label).unwrap_or(0)
     }

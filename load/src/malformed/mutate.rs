@@ -21,7 +21,6 @@ pub(super) struct Random(u64);
 
 impl Random {
     /// From a seed.
-
     pub(super) const fn new(seed: u64) -> Self {
         Self(seed)
     }
