@@ -1,0 +1,212 @@
+//! Isolating over the API reaches the live session: FreeRADIUS poses as the router's CoA listener, and notes only requests
+//! whose signature holds.
+
+use std::{
+    fs::{self, File, Permissions},
+    io::{BufRead as _, BufReader},
+    net::{IpAddr, Ipv4Addr, UdpSocket},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use base::Clock;
+use radius::attribute::AcctStatusType;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::{
+    api::Api,
+    harness::{Daemon, eventually},
+    quickstart::home,
+    wire::Nas,
+};
+
+/// The router's address, and that of ours which it asks: not the first one.
+const ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+const ASKED: &str = "127.0.0.3";
+const LISTEN: [&str; 2] =
+    ["radius.authentication=127.0.0.1:0,127.0.0.3:0", "radius.accounting=127.0.0.1:0,127.0.0.3:0"];
+
+const SECRET: &str = "the-router-s-own";
+const USER: &str = "budi001";
+const SESSION: &str = "81000042";
+
+/// On a machine that does other things too. Alone it takes milliseconds: the figure is printed.
+const PROMPT: Duration = Duration::from_secs(2);
+
+#[test]
+fn isolating_and_lifting_reach_the_live_session() {
+    let scene = Scene::new();
+    let daemon = scene.daemon();
+    let api = Api::first(&daemon);
+    // A wall by speed alone: what CoA can change both ways.
+    let shape = json!({ "rate": 128_000 });
+    let profile = json!({ "rateLimit": { "upload": shape, "download": shape } });
+    api.put("/tenant/isolir-profile", "*", &profile);
+    scene.online(&daemon, &api);
+    let listener = Listener::start(&scene);
+    for (count, act, rate) in [(1, "isolate", "128k/128k"), (2, "lift", "2500k/10M")] {
+        let path = format!("{}/{act}", subscriber(&api));
+        let wanted = now();
+        api.post(&path, &json!({ "reason": "manual" }));
+        let line = eventually("the router hears of it", || listener.lines().get(count - 1).cloned());
+        let heard = heard(&line);
+        println!("{act}: at the router after {} µs", heard.at - wanted);
+        assert!(Duration::from_micros(heard.at - wanted) < PROMPT);
+        assert_eq!(heard.source, ASKED, "from the address that the router asked: {line}");
+        assert_eq!(heard.kind, "CoA-Request");
+        assert!(line.contains(&format!("Acct-Session-Id = \"{SESSION}\"")), "{line}");
+        assert!(line.contains(&format!("User-Name = \"{USER}\"")), "{line}");
+        assert!(line.contains(&format!("Mikrotik-Rate-Limit = \"{rate}\"")), "{line}");
+    }
+}
+
+#[test]
+fn a_router_that_was_away_still_hears_of_it() {
+    let scene = Scene::new();
+    let daemon = scene.daemon();
+    let api = Api::first(&daemon);
+    scene.online(&daemon, &api);
+    api.post(&format!("{}/isolate", subscriber(&api)), &json!({ "reason": "unpaid" }));
+    tried(&api);
+    let listener = Listener::start(&scene);
+    let line = eventually("the router hears of it on its return", || listener.lines().first().cloned());
+    is_disconnect(&line);
+}
+
+#[test]
+fn a_kill_in_between_does_not_lose_it() {
+    let scene = Scene::new();
+    let daemon = scene.daemon();
+    let api = Api::first(&daemon);
+    scene.online(&daemon, &api);
+    api.post(&format!("{}/isolate", subscriber(&api)), &json!({ "reason": "unpaid" }));
+    tried(&api);
+    daemon.kill();
+    let listener = Listener::start(&scene);
+    // The router has not been heard since this start: the setting says where from it is told.
+    let setting = format!("radius.dynauth-address={ASKED}");
+    let _daemon = Daemon::quickstart(&scene.folder, &[LISTEN[0], LISTEN[1], &setting]);
+    let line = eventually("the router hears of it", || listener.lines().first().cloned());
+    is_disconnect(&line);
+}
+
+/// A data folder, and a router that nobody poses as yet.
+struct Scene {
+    home: TempDir,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let (home, folder) = home();
+        // The listener's user must reach its log.
+        fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
+        let port = UdpSocket::bind((ROUTER, 0)).unwrap().local_addr().unwrap().port();
+        Self { home, folder, port }
+    }
+
+    fn daemon(&self) -> Daemon {
+        Daemon::quickstart(&self.folder, &LISTEN)
+    }
+
+    /// The subscriber logs in at the router, and its session starts and is stored.
+    fn online(&self, daemon: &Daemon, api: &Api) {
+        let router = json!({ "name": "Edge", "addresses": [ROUTER], "dynauthPort": self.port });
+        api.post("/routers", &json!({ "router": router, "secret": SECRET }));
+        let nas = Nas::new(ROUTER, SECRET);
+        let password = daemon.password_of(USER);
+        let accept = nas.login(daemon.ready.authentication[1], USER, &password);
+        let class = accept.class.expect("each accept carries our Class");
+        let accounting = daemon.ready.accounting[1];
+        assert!(nas.account(accounting, USER, SESSION, AcctStatusType::START, Some(&class)));
+        eventually("the session is stored", || {
+            let sessions = api.get("/sessions?state=history").0;
+            sessions["rows"].as_array().filter(|rows| !rows.is_empty()).map(|_| ())
+        });
+    }
+}
+
+/// FreeRADIUS in the router's place.
+struct Listener {
+    script: Child,
+    log: PathBuf,
+}
+
+/// What the listener noted of a request.
+struct Heard {
+    /// Microseconds since 1970.
+    at: u64,
+    kind: String,
+    source: String,
+}
+
+impl Listener {
+    fn start(scene: &Scene) -> Self {
+        let log = scene.home.path().join("coa.log");
+        File::create(&log).unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/freeradius-peer.sh");
+        let mut script = Command::new(script)
+            .args(["coa", "--secret", SECRET, "--address", &ROUTER.to_string()])
+            .args(["--port", &scene.port.to_string(), "--log"])
+            .arg(&log)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(script.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.starts_with("ready pid="), "FreeRADIUS does not start: {line:?}");
+        Self { script, log }
+    }
+
+    /// A line for each request so far.
+    fn lines(&self) -> Vec<String> {
+        let text = fs::read_to_string(&self.log).unwrap();
+        text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Listener {
+    /// The script takes its FreeRADIUS and its folder with it.
+    fn drop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.script);
+        let _gone = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _reaped = self.script.wait();
+    }
+}
+
+fn subscriber(api: &Api) -> String {
+    let found = api.get(&format!("/subscribers?usernamePrefix={USER}")).0;
+    format!("/subscribers/{}", found["rows"][0]["id"].as_str().unwrap())
+}
+
+/// Waits until the daemon has tried to tell the router.
+fn tried(api: &Api) {
+    let path = format!("{}/isolir", subscriber(api));
+    eventually("the router is tried", || {
+        api.get(&path).0["intent"]["attempts"].as_i64().filter(|attempts| *attempts > 0)
+    });
+}
+
+/// The default profile walls by an address list, which RouterOS takes at login alone: the session is ended, to dial again.
+fn is_disconnect(line: &str) {
+    let heard = heard(line);
+    assert_eq!((heard.kind.as_str(), heard.source.as_str()), ("Disconnect-Request", ASKED), "{line}");
+    assert!(line.contains(&format!("Acct-Session-Id = \"{SESSION}\"")), "{line}");
+    assert!(line.contains(&format!("User-Name = \"{USER}\"")), "{line}");
+}
+
+fn heard(line: &str) -> Heard {
+    let fields: Vec<&str> = line.splitn(6, ' ').collect();
+    let [seconds, micros, kind, source, ..] = fields[..] else { panic!("{line}") };
+    let (seconds, micros): (u64, u64) = (seconds.parse().unwrap(), micros.parse().unwrap());
+    Heard { at: seconds * 1_000_000 + micros, kind: kind.to_owned(), source: source.to_owned() }
+}
+
+/// Microseconds since 1970.
+fn now() -> u64 {
+    u64::try_from(Clock::system().wall().as_millis()).unwrap() * 1_000
+}

@@ -1,0 +1,13 @@
+//! The daemon as its users meet it: the real program, on free ports, with the field's own tools on the other side.
+//!
+//! `harness` starts and ends it · `api` drives its HTTP interface · `wire` is a router · `quickstart` the first minutes of an
+//! operator · `api_radius` what is changed over the API holds for the next packet · `isolir` reaches live sessions ·
+//! `durability` what was acknowledged stays.
+
+mod api;
+mod api_radius;
+mod durability;
+mod harness;
+mod isolir;
+mod quickstart;
+mod wire;
