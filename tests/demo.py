@@ -3,12 +3,12 @@
 
     tests/demo.py BINARY FOLDER --router ADDRESS --secret SECRET [--interim SECONDS] [--static-address ADDRESS] [--numbered COUNT]
 
-Run it inside tests/sandbox.sh: the daemon listens on its usual ports for a moment. Prints a line NAME PASSWORD for the free demo
-subscriber, then one for the isolated one. Afterwards `rrnetd serve --config FOLDER/rrnetd.toml` serves it.
+Run it inside tests/sandbox.sh: the daemon listens on its usual ports for a moment. Afterwards `rrnetd serve --config
+FOLDER/rrnetd.toml` serves it, and the super admin `admin` has the password `rigs of a sandbox`.
 
 --router          the address that the router asks from; it need not sign its requests (pppd's plugin cannot)
 --interim         Acct-Interim-Interval of every plan
---static-address  Framed-IP-Address of the free demo subscriber
+--static-address  adds two subscribers with the password `sandi`: `rig-free` with this address, and `rig-isolated`, who is isolated
 --numbered        so many more subscribers, with the names that rrnetd-load gives them and no password
 """
 
@@ -24,9 +24,9 @@ import uuid
 
 START_SECONDS = 30
 STOP_SECONDS = 30
-NEW_PASSWORD = "pppoe and power rigs"
-FREE = "budi001"
-SUBSCRIBER = re.compile(r"User-Name = \"(\w+)\", User-Password = \"(\w+)\"")
+NEW_PASSWORD = "rigs of a sandbox"
+TEMPLATE = "budi001"
+PLAN = "Home 10 Mbit/s"
 
 
 class Api:
@@ -70,18 +70,29 @@ def set_interim(api, seconds):
         api.call("PUT", f"/plans/{plan['id']}", spec, **{"If-Match": "*"})
 
 
-def change_subscribers(folder, arguments):
+def add_subscribers(api, static_address):
+    plan = next(plan["id"] for plan in api.call("GET", "/plans")["rows"] if plan["name"] == PLAN)
+    for name, fields in (("rig-free", {"staticAddress": static_address}), ("rig-isolated", {})):
+        body = {
+            "subscriber": {"username": name, "planId": plan, **fields},
+            "password": "sandi",
+            "customer": {"customer": {"name": name}},
+        }
+        made = api.call("POST", "/subscribers", body)
+        if name == "rig-isolated":
+            api.call("POST", f"/subscribers/{made['id']}/isolate", {"reason": "unpaid"})
+
+
+def add_numbered(folder, count):
     """By SQL, in the stopped daemon's database; without its snapshot the next start reads the directory from there."""
     with sqlite3.connect(os.path.join(folder, "rrnetd.db")) as database:
-        if arguments.static_address:
-            database.execute("UPDATE subscriber SET static_address = ? WHERE username = ?", (arguments.static_address, FREE))
         names = [row[1] for row in database.execute("PRAGMA table_info(subscriber)")]
-        template = database.execute("SELECT * FROM subscriber WHERE username = ?", (FREE,)).fetchone()
-        own = dict(zip(names, template)) | {"password": None, "static_address": None}
+        template = database.execute("SELECT * FROM subscriber WHERE username = ?", (TEMPLATE,)).fetchone()
+        own = dict(zip(names, template)) | {"password": None}
         statement = f"INSERT INTO subscriber ({', '.join(names)}) VALUES ({', '.join(':' + name for name in names)})"
         database.executemany(
             statement,
-            (own | {"id": uuid.uuid4().bytes, "username": f"subscriber-{number:09}"} for number in range(arguments.numbered)),
+            (own | {"id": uuid.uuid4().bytes, "username": f"subscriber-{number:09}"} for number in range(count)),
         )
     os.remove(os.path.join(folder, "directory.snapshot"))
 
@@ -99,30 +110,27 @@ def main():
     folder = os.path.realpath(arguments.folder)
 
     command = [arguments.binary, "quickstart", "--data", folder, "--set", "journal.segment-octets=8388608"]
-    password, subscribers = None, {}
+    password = None
     daemon = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         for line in daemon.stdout:
             if match := re.match(r"Sign in +admin / (\S+)", line):
                 password = match[1]
-            if (match := SUBSCRIBER.search(line)) and match[2] != "wrong":
-                subscribers[match[1]] = match[2]
             if '"ready"' in line:
                 api = Api(json.loads(line)["http"], "admin", password)
                 add_router(api, arguments)
                 if arguments.interim:
                     set_interim(api, arguments.interim)
+                if arguments.static_address:
+                    add_subscribers(api, arguments.static_address)
                 break
         daemon.terminate()
         if daemon.wait(STOP_SECONDS) != 0:
             raise SystemExit(f"demo.py: rrnetd quickstart ended with {daemon.returncode}")
     finally:
         daemon.kill()
-    if len(subscribers) != 2:
-        raise SystemExit(f"demo.py: two subscribers were to be shown, not {subscribers.keys()}")
-    change_subscribers(folder, arguments)
-    for name, subscriber_password in subscribers.items():
-        print(name, subscriber_password)
+    if arguments.numbered:
+        add_numbered(folder, arguments.numbered)
 
 
 if __name__ == "__main__":

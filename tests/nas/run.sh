@@ -4,7 +4,7 @@
 #
 #   tests/nas/run.sh BINARY           about 80 s, because pppd sends its first interim after 60 s
 #
-# The demo tenant's free subscriber has a static address here; its isolated one is the session that lives past an interim.
+# One subscriber has a static address; an isolated one is the session that lives past an interim.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
@@ -23,8 +23,8 @@ START_SECONDS=30
 work=$(mktemp -d)
 data=$work/data
 python3 "$repository/tests/demo.py" "$binary" "$data" --router 192.0.2.2 --secret "$SECRET" --interim "$INTERIM_SECONDS" \
-    --static-address 10.64.0.9 >"$work/subscribers" 2>"$work/demo.log" || { cat "$work/demo.log"; exit 1; }
-{ read -r free free_password && read -r isolated isolated_password; } <"$work/subscribers"
+    --static-address 10.64.0.9 2>"$work/demo.log" || { cat "$work/demo.log"; exit 1; }
+free=rig-free isolated=rig-isolated password=sandi
 
 "$binary" serve --config "$data/rrnetd.toml" >"$work/ready" 2>"$work/rrnetd.log" &
 daemon=$!
@@ -53,17 +53,33 @@ interims=$!
 
 rig=0
 "$here/pppoe.sh" --auth 192.0.2.1:1812 --acct 192.0.2.1:1813 --secret "$SECRET" --logs "$work/logs" <<END >"$work/events" || rig=$?
-name=isolated user=$isolated password=$isolated_password method=mschap-v2 hold=$HOLD_SECONDS upload=20000 together=yes
-name=pap user=$free password=$free_password method=pap upload=20000
-name=chap user=$free password=$free_password method=chap
-name=mschap-v2 user=$free password=$free_password method=mschap-v2
+name=isolated user=$isolated password=$password method=mschap-v2 hold=$HOLD_SECONDS upload=20000 together=yes
+name=pap user=$free password=$password method=pap upload=20000
+name=chap user=$free password=$password method=chap
+name=mschap-v2 user=$free password=$password method=mschap-v2
 name=wrong-pap user=$free password=wrong method=pap
 name=wrong-chap user=$free password=wrong method=chap
 name=wrong-mschap-v2 user=$free password=wrong method=mschap-v2
-name=stranger user=nobody password=$free_password method=pap
+name=stranger user=nobody password=$password method=pap
 END
 
 kill "$interims" 2>/dev/null || true
+
+# field NAME: the value of a field of the JSON on standard input.
+field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
+api=$(field http <"$work/ready")
+token=$(curl -s --json '{"login":"admin","password":"rigs of a sandbox"}' "http://$api/api/v1/login" | field token)
+tenant=$(curl -s -H "Authorization: Bearer $token" "http://$api/api/v1/tenants" |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["rows"][0]["id"])')
+get() { curl -s -H "Authorization: Bearer $token" -H "Rrnetd-Tenant: $tenant" "http://$api/api/v1/$1"; }
+# The last Stop may still be on its way into the history.
+for ((tries = 0; tries < 50; tries++)); do
+    get 'sessions?state=history' >"$work/history.json"
+    if (($(grep -o '"endCause":"stopped"' "$work/history.json" | wc -l) == 4)); then break; fi
+    sleep 0.1
+done
+get authentications >"$work/authentications.json"
+
 # Stopped, it has drained its journal; only then is the history complete.
 stopped=0
 kill -TERM "$daemon"
@@ -88,6 +104,11 @@ with sqlite3.connect(sys.argv[1]) as database:
     print(database.execute(f"SELECT COUNT(*) FROM session WHERE {sys.argv[2]}").fetchone()[0])' "$data/rrnetd.db" "$3")"
 }
 
+# listed FILE CONDITION: how many rows of an answer of the API meet it.
+listed() {
+    python3 -c 'import json, sys
+print(sum(bool(eval(sys.argv[2], {}, row)) for row in json.load(open(sys.argv[1]))["rows"]))' "$work/$1.json" "$2" || true
+}
 report "the rig ran to its end" 0 "$rig"
 report "rrnetd stopped in order" 0 "$stopped"
 for case in pap chap mschap-v2; do
@@ -105,6 +126,11 @@ count "the isolated subscriber has its interim interval" 1 \
     "^event=attribute case=isolated name=Acct-Interim-Interval value=6[0-6]$"
 count "every request was answered" 1 '^event=off unanswered=0$'
 
+report "the API shows each session, ended" 4 "$(listed history "endCause == 'stopped' and not online")"
+report "the API shows the static address" 3 "$(listed history "username == '$free' and framedAddress == '10.64.0.9'")"
+report "the API shows the uploads" 2 "$(listed history "20560 <= int(uploadOctets) <= 20900")"
+report "the API shows the accepts" 4 "$(listed authentications 'accepted')"
+report "the API shows the rejects" 4 "$(listed authentications 'not accepted')"
 rows "the history has each session once" 4 "1"
 rows "each is over by its Stop, and known by its cookie" 4 \
     "end_cause = 'stopped' AND ended_at IS NOT NULL AND from_cookie = 1 AND subscriber_id IS NOT NULL AND terminate_cause = 1"
@@ -117,6 +143,7 @@ report "an interim told of the isolated session while it was open" 1 "$(<"$work/
 
 if ((failed)); then
     echo "--- events" && cat "$work/events"
+    echo "--- API" && cat "$work/history.json" "$work/authentications.json"
     echo "--- rrnetd" && cat "$work/rrnetd.log"
     echo "--- NAS" && tail -n 60 "$work/logs/server.log"
     echo "nas: $failed failed"
