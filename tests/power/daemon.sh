@@ -28,7 +28,7 @@ fi
 
 "${serve[@]}" >/run/ready &
 daemon=$!
-until grep -q '"ready"' /run/ready; do
+until grep -q '"ready"' /run/ready 2>/dev/null; do
     kill -0 "$daemon"
     sleep 0.1
 done
