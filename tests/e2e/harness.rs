@@ -7,11 +7,12 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::mpsc,
+    sync::{LazyLock, mpsc},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use base::Clock;
 use serde::Deserialize;
 
 /// The program under test.
@@ -61,10 +62,10 @@ impl Daemon {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = now() + PATIENCE;
         let mut greeting = String::new();
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_sub(now());
             let Ok(line) = receiver.recv_timeout(left) else {
                 let _gone = child.kill();
                 panic!(
@@ -137,15 +138,21 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
     Command::new(PROGRAM).args(arguments).output().unwrap()
 }
 
+/// The time since the first question; it only rises.
+pub(crate) fn now() -> Duration {
+    static CLOCK: LazyLock<Clock> = LazyLock::new(Clock::system);
+    CLOCK.now().monotonic
+}
+
 /// Waits for something that nothing announces.
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = now() + PATIENCE;
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < deadline, "awaited in vain: {what}");
-        thread::sleep(LOOK_EVERY);
+        assert!(now() < deadline, "awaited in vain: {what}");
+        thread::park_timeout(LOOK_EVERY);
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     io::ErrorKind,
     net::{IpAddr, SocketAddr, UdpSocket},
     sync::atomic::{AtomicU8, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use radius::{
@@ -17,6 +17,8 @@ use radius::{
     secret::SharedSecret,
     vendor::mikrotik,
 };
+
+use crate::harness::now;
 
 /// After this a request is sent again, as RouterOS does.
 const RETRANSMIT: Duration = Duration::from_millis(300);
@@ -107,8 +109,8 @@ impl Nas {
         let mut buffer = [0; MAX_LENGTH];
         for _ in 0..attempts {
             self.socket.send_to(request, server).unwrap();
-            let deadline = Instant::now() + RETRANSMIT;
-            while Instant::now() < deadline {
+            let deadline = now() + RETRANSMIT;
+            while now() < deadline {
                 let (length, source) = match self.socket.recv_from(&mut buffer) {
                     Ok(received) => received,
                     // Time is up, or the server's port is closed just now.
