@@ -19,6 +19,7 @@ pub struct User {
     /// Its id.
     pub id: UserId,
     /// The tenant it belongs to; `None` for the platform's own people.
+    #[serde(rename = "tenantId")]
     pub tenant: Option<TenantId>,
     /// E-mail address or user name, in lower case.
     pub login: String,

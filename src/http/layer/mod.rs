@@ -1,0 +1,13 @@
+//! What every request goes through, each in its own file, in this order:
+//!
+//! `record` gives it an id, logs and counts it · `protect` time-outs, panics, too many at once · `headers` tell browsers
+//! what they may do · `authentication` who calls · `tenant` for whom · `permission` whether that is allowed.
+//!
+//! The first three stand around the whole; the others belong to a route (`super::route`).
+
+pub(super) mod authentication;
+pub(super) mod headers;
+pub(super) mod permission;
+pub(super) mod protect;
+pub(super) mod record;
+pub(super) mod tenant;

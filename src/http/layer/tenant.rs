@@ -1,0 +1,69 @@
+//! For whom: whose data the request is about.
+//!
+//! People and programs of a tenant stay within it. The platform's own name a tenant in `Rrnetd-Tenant`; the scope that
+//! they get carries who they are into the audit trail.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State as Extracted},
+    middleware::Next,
+    response::Response,
+};
+use base::TenantId;
+use http::HeaderMap;
+
+use super::super::{
+    context::Missing,
+    problem::{Code, Problem},
+    state::State,
+};
+use crate::domain::{
+    access::{Act, Caller},
+    tenant,
+};
+
+/// Names the tenant, for callers of the platform.
+pub(in super::super) const TENANT: &str = "rrnetd-tenant";
+
+/// Puts the scope of one tenant into the request.
+pub(in super::super) async fn resolve(
+    Extracted(state): Extracted<Arc<State>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let (caller, act) = caller(&request)?;
+    let named = named(request.headers())?;
+    let scope = caller.scope(named, &act).ok_or_else(|| {
+        // Of another tenant nobody learns that it is there.
+        Problem::new(if named.is_some() { Code::NotFound } else { Code::TenantRequired })
+    })?;
+    if let Some(platform) = caller.platform(&act) {
+        let mut conn = state.db.conn().await?;
+        tenant::find(&mut conn, &platform, scope.tenant())
+            .await?
+            .ok_or_else(|| Problem::new(Code::NotFound).detail("there is no such tenant"))?;
+    }
+    request.extensions_mut().insert(scope);
+    Ok(next.run(request).await)
+}
+
+/// Puts the platform as a whole into the request.
+pub(in super::super) async fn platform(mut request: Request, next: Next) -> Result<Response, Problem> {
+    let (caller, act) = caller(&request)?;
+    let platform = caller.platform(&act).ok_or(Problem::new(Code::PermissionMissing))?;
+    request.extensions_mut().insert(platform);
+    Ok(next.run(request).await)
+}
+
+fn caller(request: &Request) -> Result<(Caller, Act), Problem> {
+    let extensions = request.extensions();
+    let found = extensions.get::<Caller>().cloned().zip(extensions.get::<Act>().cloned());
+    found.ok_or_else(|| Problem::internal(Missing("caller")))
+}
+
+fn named(headers: &HeaderMap) -> Result<Option<TenantId>, Problem> {
+    let Some(value) = headers.get(TENANT) else { return Ok(None) };
+    let id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    id.map(Some).ok_or_else(|| Problem::new(Code::InvalidHeader).field("Rrnetd-Tenant", "is not an id"))
+}

@@ -1,0 +1,315 @@
+//! The errors of the services as problems. Each match is exhaustive: a new error does not compile until it has a code.
+
+use std::time::Duration;
+
+use foundation::db;
+
+use super::{Code, Problem};
+use crate::domain::{
+    access::{HashError, LoginError, TokenError, UserError},
+    isolir::{DisconnectError, OverlayError},
+    nas, plan, session,
+    subscriber::{self, CustomerError, PasswordError, import},
+    tenant,
+    values::Stale,
+};
+
+/// When to come back while the database is down: soon enough for a restart, rare enough for a crowd.
+const DATABASE_RETRY: Duration = Duration::from_secs(5);
+/// When to come back after a lost race or a full queue.
+const BUSY_RETRY: Duration = Duration::from_secs(1);
+
+impl From<db::Error> for Problem {
+    fn from(error: db::Error) -> Self {
+        match error {
+            db::Error::Unavailable(_) => {
+                Self::new(Code::DatabaseUnavailable).retry_after(DATABASE_RETRY).because(error)
+            }
+            db::Error::Conflict(_) => Self::new(Code::Busy).retry_after(BUSY_RETRY).because(error),
+            _ => Self::internal(error),
+        }
+    }
+}
+
+impl From<Stale> for Problem {
+    fn from(stale: Stale) -> Self {
+        Self::new(Code::VersionMoved).detail(stale.to_string())
+    }
+}
+
+impl From<HashError> for Problem {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::new(Code::Busy).retry_after(BUSY_RETRY).detail(error.to_string()),
+            HashError::Algorithm => Self::internal(error),
+        }
+    }
+}
+
+impl From<LoginError> for Problem {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Refused => Self::new(Code::LoginRefused),
+            LoginError::Throttled(throttled) => {
+                Self::new(Code::LoginThrottled).retry_after(throttled.wait).detail(throttled.to_string())
+            }
+            LoginError::PanelLocked(_) => Self::new(Code::PanelLocked).detail(error.to_string()),
+            LoginError::Password(error) => error.into(),
+            LoginError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<UserError> for Problem {
+    fn from(error: UserError) -> Self {
+        match error {
+            UserError::NotFound => Self::new(Code::NotFound),
+            UserError::Stale(stale) => stale.into(),
+            UserError::Invalid(invalid) => invalid.into(),
+            UserError::LoginTaken => Self::new(Code::NameTaken).field("login", error.to_string()),
+            UserError::NotAllowed { .. } => Self::new(Code::RankTooLow).detail(error.to_string()),
+            UserError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::NotFound => Self::new(Code::NotFound),
+            TokenError::Invalid(invalid) => invalid.into(),
+            TokenError::NotAllowed(_) => Self::new(Code::RankTooLow).detail(error.to_string()),
+            TokenError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<tenant::CreateError> for Problem {
+    fn from(error: tenant::CreateError) -> Self {
+        match error {
+            tenant::CreateError::Invalid(invalid) => invalid.into(),
+            tenant::CreateError::SlugTaken => Self::new(Code::NameTaken).field("slug", error.to_string()),
+            tenant::CreateError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<tenant::UpdateError> for Problem {
+    fn from(error: tenant::UpdateError) -> Self {
+        match error {
+            tenant::UpdateError::NotFound => Self::new(Code::NotFound),
+            tenant::UpdateError::Stale(stale) => stale.into(),
+            tenant::UpdateError::Invalid(invalid) => invalid.into(),
+            tenant::UpdateError::SlugTaken => Self::new(Code::NameTaken).field("slug", error.to_string()),
+            tenant::UpdateError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<tenant::ListError> for Problem {
+    fn from(error: tenant::ListError) -> Self {
+        match error {
+            tenant::ListError::Cursor => Self::new(Code::InvalidCursor),
+            tenant::ListError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<nas::LoadError> for Problem {
+    fn from(error: nas::LoadError) -> Self {
+        match error {
+            nas::LoadError::NotFound => Self::new(Code::NotFound),
+            nas::LoadError::Invalid(invalid) => invalid.into(),
+            nas::LoadError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<nas::CreateError> for Problem {
+    fn from(error: nas::CreateError) -> Self {
+        match error {
+            nas::CreateError::Invalid(invalid) => invalid.into(),
+            nas::CreateError::NameTaken => Self::new(Code::NameTaken).field("name", error.to_string()),
+            nas::CreateError::Secret(error) => error.into(),
+            nas::CreateError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<nas::UpdateError> for Problem {
+    fn from(error: nas::UpdateError) -> Self {
+        match error {
+            nas::UpdateError::NotFound => Self::new(Code::NotFound),
+            nas::UpdateError::Stale(stale) => stale.into(),
+            nas::UpdateError::Invalid(invalid) => invalid.into(),
+            nas::UpdateError::NameTaken => Self::new(Code::NameTaken).field("name", error.to_string()),
+            nas::UpdateError::Secret(error) => error.into(),
+            nas::UpdateError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<nas::DeleteError> for Problem {
+    fn from(error: nas::DeleteError) -> Self {
+        match error {
+            nas::DeleteError::NotFound => Self::new(Code::NotFound),
+            nas::DeleteError::InUse(_) => Self::new(Code::InUse).detail(error.to_string()),
+            nas::DeleteError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<nas::SecretError> for Problem {
+    fn from(error: nas::SecretError) -> Self {
+        match error {
+            nas::SecretError::NotFound => Self::new(Code::NotFound),
+            nas::SecretError::Invalid(invalid) => invalid.into(),
+            nas::SecretError::Ambiguous => Self::new(Code::SecretTaken).detail(error.to_string()),
+            nas::SecretError::Sealed(_) => Self::internal(error),
+            nas::SecretError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<plan::LoadError> for Problem {
+    fn from(error: plan::LoadError) -> Self {
+        match error {
+            plan::LoadError::NotFound => Self::new(Code::NotFound),
+            plan::LoadError::Invalid(invalid) => invalid.into(),
+            plan::LoadError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<plan::CreateError> for Problem {
+    fn from(error: plan::CreateError) -> Self {
+        match error {
+            plan::CreateError::Invalid(invalid) => invalid.into(),
+            plan::CreateError::NameTaken => Self::new(Code::NameTaken).field("name", error.to_string()),
+            plan::CreateError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<plan::UpdateError> for Problem {
+    fn from(error: plan::UpdateError) -> Self {
+        match error {
+            plan::UpdateError::NotFound => Self::new(Code::NotFound),
+            plan::UpdateError::Stale(stale) => stale.into(),
+            plan::UpdateError::Invalid(invalid) => invalid.into(),
+            plan::UpdateError::NameTaken => Self::new(Code::NameTaken).field("name", error.to_string()),
+            plan::UpdateError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<plan::DeleteError> for Problem {
+    fn from(error: plan::DeleteError) -> Self {
+        match error {
+            plan::DeleteError::NotFound => Self::new(Code::NotFound),
+            plan::DeleteError::InUse(_) => Self::new(Code::InUse).detail(error.to_string()),
+            plan::DeleteError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<session::ListError> for Problem {
+    fn from(error: session::ListError) -> Self {
+        match error {
+            session::ListError::Cursor => Self::new(Code::InvalidCursor),
+            session::ListError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<OverlayError> for Problem {
+    fn from(error: OverlayError) -> Self {
+        match error {
+            OverlayError::NotFound => Self::new(Code::NotFound),
+            OverlayError::NoteTooLong => Self::new(Code::InvalidBody).field("note", error.to_string()),
+            OverlayError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<DisconnectError> for Problem {
+    fn from(error: DisconnectError) -> Self {
+        match error {
+            DisconnectError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<CustomerError> for Problem {
+    fn from(error: CustomerError) -> Self {
+        match error {
+            CustomerError::NotFound => Self::new(Code::NotFound),
+            CustomerError::Stale(stale) => stale.into(),
+            CustomerError::Invalid(invalid) => invalid.into(),
+            CustomerError::Sealed(_) => Self::internal(error),
+            CustomerError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<subscriber::ListError> for Problem {
+    fn from(error: subscriber::ListError) -> Self {
+        match error {
+            subscriber::ListError::Cursor => Self::new(Code::InvalidCursor),
+            subscriber::ListError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<subscriber::CreateError> for Problem {
+    fn from(error: subscriber::CreateError) -> Self {
+        use subscriber::CreateError as E;
+        match error {
+            E::Invalid(invalid) => invalid.into(),
+            E::UsernameTaken => Self::new(Code::NameTaken).field("username", error.to_string()),
+            E::AddressTaken => Self::new(Code::AddressTaken).field("staticAddress", error.to_string()),
+            E::UnknownPlan => Self::new(Code::InvalidBody).field("planId", error.to_string()),
+            E::UnknownRouter => Self::new(Code::InvalidBody).field("routerId", error.to_string()),
+            E::UnknownCustomer => Self::new(Code::InvalidBody).field("customerId", error.to_string()),
+            E::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<subscriber::UpdateError> for Problem {
+    fn from(error: subscriber::UpdateError) -> Self {
+        use subscriber::UpdateError as E;
+        match error {
+            E::NotFound => Self::new(Code::NotFound),
+            E::Stale(stale) => stale.into(),
+            E::Invalid(invalid) => invalid.into(),
+            E::UsernameTaken => Self::new(Code::NameTaken).field("username", error.to_string()),
+            E::AddressTaken => Self::new(Code::AddressTaken).field("staticAddress", error.to_string()),
+            E::UnknownPlan => Self::new(Code::InvalidBody).field("planId", error.to_string()),
+            E::UnknownRouter => Self::new(Code::InvalidBody).field("routerId", error.to_string()),
+            E::Ended => Self::new(Code::NotPossible).detail(error.to_string()),
+            E::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<PasswordError> for Problem {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::NotFound => Self::new(Code::NotFound),
+            PasswordError::Invalid(invalid) => invalid.into(),
+            PasswordError::UsernameTaken => Self::new(Code::NameTaken).field("username", error.to_string()),
+            PasswordError::Sealed(_) => Self::internal(error),
+            PasswordError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<import::CheckError> for Problem {
+    fn from(error: import::CheckError) -> Self {
+        match error {
+            import::CheckError::Sheet(sheet) => Self::new(Code::InvalidBody).detail(sheet.to_string()),
+            import::CheckError::Database(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What the handlers work with. Made by the daemon, shared by all requests.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use base::{Clock, SecretBytes, seal::Sealer};
+use foundation::Db;
+use metrics_exporter_prometheus::PrometheusHandle;
+use radius::dictionary::Dictionary;
+
+use super::observed::Observed;
+use crate::domain::access::{LoginThrottle, PasswordPool};
+
+/// What the handlers work with.
+#[derive(Debug)]
+pub struct State {
+    /// The database, which services use; no handler does.
+    pub db: Db,
+    /// Opens and closes secrets.
+    pub sealer: Arc<Sealer>,
+    /// Hashes people's passwords.
+    pub passwords: Arc<PasswordPool>,
+    /// Keys what is kept of requests with an Idempotency-Key, the same after a restart: the plain hash of a body that holds
+    /// a password would let it be guessed.
+    pub fingerprint_key: SecretBytes,
+    /// Slows guessing down.
+    pub throttle: Arc<LoginThrottle>,
+    /// The attributes that may be set by hand.
+    pub dictionary: Arc<Dictionary>,
+    /// The time.
+    pub clock: Clock,
+    /// What the hot path shows of itself.
+    pub observed: Observed,
+    /// Renders the metrics.
+    pub metrics: PrometheusHandle,
+    /// What the operator chose.
+    pub settings: Settings,
+}
+
+/// What the operator chooses of the API.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Proxies in front of the daemon, whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// The session cookie goes over TLS alone: when a proxy speaks TLS for the daemon.
+    pub secure_cookies: bool,
+    /// When an answer is given up.
+    pub answer_within: Duration,
+    /// Requests that are worked on at a time; beyond it the caller is asked to come back.
+    pub requests_at_once: usize,
+}
+
+/// Longer than any answer should take, shorter than what proxies wait for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// The database has at most a dozen connections and a waiter costs some tens of kilobytes: more at a time would only
+/// wait longer.
+const REQUESTS_AT_ONCE: usize = 512;
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            trusted_proxies: Vec::new(),
+            secure_cookies: false,
+            answer_within: ANSWER_WITHIN,
+            requests_at_once: REQUESTS_AT_ONCE,
+        }
+    }
+}

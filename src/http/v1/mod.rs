@@ -1,0 +1,41 @@
+//! Version 1 of the API: a file for each resource, named as it is in the path.
+
+mod account;
+mod audit;
+mod authentications;
+mod customers;
+mod import;
+mod isolir;
+mod plans;
+mod routers;
+mod sessions;
+mod subscribers;
+mod tenants;
+mod tokens;
+mod users;
+
+use super::route::Routes;
+
+/// The longest reason for the audit trail, characters: a sentence or two.
+const MAX_REASON: usize = 500;
+
+/// All routes under `/api/v1`.
+pub(super) fn routes(routes: Routes) -> Routes {
+    [
+        account::routes,
+        tenants::routes,
+        users::routes,
+        tokens::routes,
+        routers::routes,
+        plans::routes,
+        customers::routes,
+        subscribers::routes,
+        import::routes,
+        isolir::routes,
+        sessions::routes,
+        authentications::routes,
+        audit::routes,
+    ]
+    .into_iter()
+    .fold(routes, |routes, add| add(routes))
+}

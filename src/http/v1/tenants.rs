@@ -1,0 +1,235 @@
+//! `/api/v1/tenants`: the tenants, for the super admin; `/api/v1/tenant`: one's own.
+
+use axum::Json;
+use base::TenantId;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+use super::super::{
+    body::{Body, Creation},
+    context::{CallContext, PlatformContext},
+    once::Created,
+    params::{Id, PageParams, PageView, Params},
+    problem::{Code, Problem},
+    route::{Access, Routes},
+    version::{IfMatch, Versioned},
+};
+use crate::domain::{
+    access::Permission,
+    tenant::{self, IsolirProfile, KeptAttribute, Tenant, TenantSpec, TenantStatus},
+    values::RateLimit,
+};
+
+/// The shortest reason that says anything.
+const MIN_REASON: usize = 3;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .route(Access::Platform, routes!(list, create))
+        .route(Access::Platform, routes!(load, update))
+        .route(Access::Platform, routes!(set_status))
+        .route(Access::Platform, routes!(set_service))
+        .route(Access::Tenant(Permission::TenantRead), routes!(own))
+        .route(Access::Tenant(Permission::TenantWrite), routes!(update_own))
+        .route(Access::Tenant(Permission::TenantWrite), routes!(set_isolir_profile))
+}
+
+/// The tenants in the order of their making.
+#[utoipa::path(
+    get, path = "/api/v1/tenants", tag = "tenants", params(PageParams),
+    responses((status = 200, body = PageView<Tenant>))
+)]
+async fn list(
+    cx: PlatformContext,
+    Params(page): Params<PageParams>,
+) -> Result<Json<PageView<Tenant>>, Problem> {
+    let mut conn = cx.conn().await?;
+    let page = tenant::list(&mut conn, &cx.platform, &page.request()).await?;
+    Ok(Json(PageView::of(page, |tenant| tenant)))
+}
+
+/// Makes a tenant, on trial.
+#[utoipa::path(
+    post, path = "/api/v1/tenants", tag = "tenants", request_body = TenantSpec,
+    responses((status = 201, body = Tenant))
+)]
+async fn create(cx: PlatformContext, creation: Creation<TenantSpec>) -> Result<Created, Problem> {
+    let mut tx = cx.begin().await?;
+    if let Some(answer) = creation.once.claim(&mut tx, &cx.platform).await? {
+        return Ok(answer);
+    }
+    let tenant = tenant::create(&mut tx, &cx.platform, creation.body).await?;
+    let answer = creation.once.keep(&mut tx, &cx.platform, &tenant).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// One tenant.
+#[utoipa::path(
+    get, path = "/api/v1/tenants/{id}", tag = "tenants", params(("id" = TenantId, Path)),
+    responses((status = 200, body = Tenant))
+)]
+async fn load(cx: PlatformContext, Id(id): Id<TenantId>) -> Result<Versioned<Tenant>, Problem> {
+    let mut conn = cx.conn().await?;
+    let tenant = tenant::find(&mut conn, &cx.platform, id).await?.ok_or(Problem::new(Code::NotFound))?;
+    Ok(Versioned(tenant.version, tenant))
+}
+
+/// Changes what the tenant's own people may change as well.
+#[utoipa::path(
+    put, path = "/api/v1/tenants/{id}", tag = "tenants", params(("id" = TenantId, Path)), request_body = TenantSpec,
+    responses((status = 200, body = Tenant), (status = 412, description = "Changed meanwhile."))
+)]
+async fn update(
+    cx: PlatformContext,
+    Id(id): Id<TenantId>,
+    IfMatch(seen): IfMatch,
+    Body(spec): Body<TenantSpec>,
+) -> Result<Versioned<Tenant>, Problem> {
+    let mut tx = cx.begin().await?;
+    let tenant = tenant::update(&mut tx, &cx.platform.within(id), seen, spec).await?;
+    tx.commit().await?;
+    Ok(Versioned(tenant.version, tenant))
+}
+
+/// How a tenant stands from now on.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct StatusBody {
+    /// The status.
+    status: TenantStatus,
+    /// Why, for the audit trail.
+    reason: String,
+}
+
+/// Changes how a tenant stands with the platform. Its subscribers are served on.
+#[utoipa::path(
+    post, path = "/api/v1/tenants/{id}/status", tag = "tenants", params(("id" = TenantId, Path)),
+    request_body = StatusBody, responses((status = 200, body = Tenant))
+)]
+async fn set_status(
+    mut cx: PlatformContext,
+    Id(id): Id<TenantId>,
+    Body(body): Body<StatusBody>,
+) -> Result<Versioned<Tenant>, Problem> {
+    cx.platform.reason = Some(reason(&body.reason)?);
+    let mut tx = cx.begin().await?;
+    let tenant = tenant::set_status(&mut tx, &cx.platform, id, body.status).await?;
+    tx.commit().await?;
+    Ok(Versioned(tenant.version, tenant))
+}
+
+/// Whether a tenant's subscribers are served from now on.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ServiceBody {
+    /// Its subscribers are turned away.
+    stopped: bool,
+    /// Why, for the audit trail.
+    reason: String,
+}
+
+/// Stops the service of all subscribers of a tenant, or lets it go on. No status of the tenant implies it.
+#[utoipa::path(
+    post, path = "/api/v1/tenants/{id}/service", tag = "tenants", params(("id" = TenantId, Path)),
+    request_body = ServiceBody, responses((status = 200, body = Tenant))
+)]
+async fn set_service(
+    mut cx: PlatformContext,
+    Id(id): Id<TenantId>,
+    Body(body): Body<ServiceBody>,
+) -> Result<Versioned<Tenant>, Problem> {
+    cx.platform.reason = Some(reason(&body.reason)?);
+    let mut tx = cx.begin().await?;
+    let tenant = tenant::set_service_stopped(&mut tx, &cx.platform, id, body.stopped).await?;
+    tx.commit().await?;
+    Ok(Versioned(tenant.version, tenant))
+}
+
+/// One's own tenant.
+#[utoipa::path(get, path = "/api/v1/tenant", tag = "tenants", responses((status = 200, body = Tenant)))]
+async fn own(cx: CallContext) -> Result<Versioned<Tenant>, Problem> {
+    let mut conn = cx.conn().await?;
+    let tenant = tenant::load(&mut conn, &cx.scope).await?;
+    Ok(Versioned(tenant.version, tenant))
+}
+
+/// Changes one's own tenant.
+#[utoipa::path(
+    put, path = "/api/v1/tenant", tag = "tenants", request_body = TenantSpec,
+    responses((status = 200, body = Tenant), (status = 412, description = "Changed meanwhile."))
+)]
+async fn update_own(
+    cx: CallContext,
+    IfMatch(seen): IfMatch,
+    Body(spec): Body<TenantSpec>,
+) -> Result<Versioned<Tenant>, Problem> {
+    let mut tx = cx.begin().await?;
+    let tenant = tenant::update(&mut tx, &cx.scope, seen, spec).await?;
+    tx.commit().await?;
+    Ok(Versioned(tenant.version, tenant))
+}
+
+/// What an isolated subscriber gets in place of the plan.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct IsolirProfileBody {
+    /// Speed in place of the plan's.
+    #[serde(default)]
+    rate_limit: Option<RateLimit>,
+    /// Mikrotik-Address-List that the router's walled garden acts on.
+    #[serde(default)]
+    address_list: Option<String>,
+    /// Mikrotik-Group.
+    #[serde(default)]
+    group: Option<String>,
+    /// Filter-Id.
+    #[serde(default)]
+    filter: Option<String>,
+    /// Framed-Pool. Without one the plan's pool and the static address stay, and a lift needs no re-dial.
+    #[serde(default)]
+    pool: Option<String>,
+    /// Session-Timeout in seconds.
+    #[serde(default)]
+    session_timeout: Option<u32>,
+    /// Names of custom attributes of plan and subscriber that survive isolation.
+    #[serde(default)]
+    kept_attributes: Vec<String>,
+}
+
+/// Changes what the tenant's isolated subscribers get, from their next login on.
+#[utoipa::path(
+    put, path = "/api/v1/tenant/isolir-profile", tag = "tenants", request_body = IsolirProfileBody,
+    responses((status = 200, body = Tenant), (status = 412, description = "Changed meanwhile."))
+)]
+async fn set_isolir_profile(
+    cx: CallContext,
+    IfMatch(seen): IfMatch,
+    Body(body): Body<IsolirProfileBody>,
+) -> Result<Versioned<Tenant>, Problem> {
+    let dictionary = &cx.state().dictionary;
+    let kept = body.kept_attributes.iter().map(|name| KeptAttribute::named(dictionary, name));
+    let profile = IsolirProfile {
+        kept_attributes: kept.collect::<Result<_, _>>()?,
+        rate_limit: body.rate_limit,
+        address_list: body.address_list,
+        group: body.group,
+        filter: body.filter,
+        pool: body.pool,
+        session_timeout: body.session_timeout,
+    };
+    let mut tx = cx.begin().await?;
+    let tenant = tenant::set_isolir_profile(&mut tx, &cx.scope, seen, profile).await?;
+    tx.commit().await?;
+    Ok(Versioned(tenant.version, tenant))
+}
+
+/// An override of the super admin says why.
+fn reason(text: &str) -> Result<String, Problem> {
+    let trimmed = text.trim();
+    if !(MIN_REASON..=super::MAX_REASON).contains(&trimmed.chars().count()) {
+        return Err(Problem::new(Code::InvalidBody).field("reason", "must have 3 to 500 characters"));
+    }
+    Ok(trimmed.to_owned())
+}

@@ -1,0 +1,88 @@
+//! `/api/v1/tokens`: tokens of programs.
+
+use axum::Json;
+use base::{ApiTokenId, Timestamp};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+use super::super::{
+    body::Body,
+    context::CallContext,
+    params::{Id, PageParams, PageView, Params},
+    problem::Problem,
+    route::{Access, Routes},
+};
+use crate::domain::access::{self, ApiToken, NewApiToken, Permission, Permissions};
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    let write = Access::Tenant(Permission::TokenWrite);
+    routes.route(write, routes!(list, create)).route(write, routes!(revoke))
+}
+
+/// The tenant's tokens in the order of their making, revoked ones too.
+#[utoipa::path(
+    get, path = "/api/v1/tokens", tag = "people", params(PageParams),
+    responses((status = 200, body = PageView<ApiToken>))
+)]
+async fn list(
+    cx: CallContext,
+    Params(page): Params<PageParams>,
+) -> Result<Json<PageView<ApiToken>>, Problem> {
+    let mut conn = cx.conn().await?;
+    let page = access::list_tokens(&mut conn, &cx.scope, &page.request()).await?;
+    Ok(Json(PageView::of(page, |token| token)))
+}
+
+/// A token to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TokenBody {
+    /// What it is for.
+    name: String,
+    /// What it may do: nothing that its maker may not.
+    permissions: Vec<Permission>,
+    /// Until when it works; without, until it is revoked.
+    #[serde(default)]
+    expires_at: Option<Timestamp>,
+}
+
+/// A token that was just made.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct MadeToken {
+    /// Shown once, here: what the program sends as `Authorization: Bearer …`.
+    secret: String,
+    /// What is kept of it.
+    token: ApiToken,
+}
+
+/// Makes a token. A second request makes a second one, because the first one's secret is kept nowhere.
+#[utoipa::path(
+    post, path = "/api/v1/tokens", tag = "people", request_body = TokenBody, responses((status = 200, body = MadeToken))
+)]
+async fn create(cx: CallContext, Body(body): Body<TokenBody>) -> Result<Json<MadeToken>, Problem> {
+    let new = NewApiToken {
+        name: body.name,
+        permissions: Permissions::of(body.permissions),
+        expires_at: body.expires_at,
+    };
+    let mut tx = cx.begin().await?;
+    let (token, secret) =
+        access::create_token(&mut tx, &cx.scope, cx.caller.user, cx.caller.permissions, new).await?;
+    tx.commit().await?;
+    Ok(Json(MadeToken { secret: secret.text().expose().to_owned(), token }))
+}
+
+/// Makes a token worthless. Doing it twice does no harm.
+#[utoipa::path(
+    delete, path = "/api/v1/tokens/{id}", tag = "people", params(("id" = ApiTokenId, Path)),
+    responses((status = 204, description = "Revoked."))
+)]
+async fn revoke(cx: CallContext, Id(id): Id<ApiTokenId>) -> Result<StatusCode, Problem> {
+    let mut tx = cx.begin().await?;
+    access::revoke_token(&mut tx, &cx.scope, id).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
