@@ -47,7 +47,7 @@ CREATE INDEX session_ipv6_prefix ON session (tenant_id, framed_ipv6_prefix, star
     WHERE framed_ipv6_prefix IS NOT NULL;
 CREATE INDEX session_delegated ON session (tenant_id, delegated_ipv6_prefix, started_at)
     WHERE delegated_ipv6_prefix IS NOT NULL;
-CREATE INDEX session_open ON session (tenant_id, router_id, started_at) WHERE ended_at IS NULL;
+CREATE INDEX session_open ON session (tenant_id, router_id, started_at, id) WHERE ended_at IS NULL;
 
 -- Traffic by the hour (UTC), from which every later period is summed without reading sessions.
 CREATE TABLE usage_hour (

@@ -211,8 +211,10 @@ impl Policy {
 
     /// What accounting needs of the user of a session: who it is, and how often it reports.
     pub(super) fn profile(&self, tenant: TenantId, username: &[u8]) -> crate::live::Profile {
-        let subscriber =
-            self.directory.tenant(tenant).and_then(|tenant| find_subscriber(&self.directory, &tenant, username));
+        let subscriber = self
+            .directory
+            .tenant(tenant)
+            .and_then(|tenant| find_subscriber(&self.directory, &tenant, username));
         let Some(subscriber) = subscriber else { return crate::live::Profile::default() };
         let view = subscriber.view();
         let plan = self.directory.plan(view.plan());

@@ -170,7 +170,9 @@ mod tests {
         // RFC 2865 §5.26: type 26, length, vendor 14988, vendor type 8, vendor length, text.
         assert_eq!(changes[..8], [26, 17, 0, 0, 0x3a, 0x8c, 8, 11]);
         assert_eq!(&changes[8..], b"128k/128k");
-        assert!(matches!(judge(&profile, &plan(), false, Some(true)), Way::Coa(back) if back.ends_with(b"10M/20M")));
+        assert!(
+            matches!(judge(&profile, &plan(), false, Some(true)), Way::Coa(back) if back.ends_with(b"10M/20M"))
+        );
     }
 
     #[test]

@@ -92,7 +92,10 @@ impl Executor {
                 }
                 Err(error) => {
                     counter!("rrnetd_isolir_failures_total").increment(1);
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the isolir executor cannot work");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the isolir executor cannot work"
+                    );
                     TICK
                 }
             };
@@ -117,7 +120,8 @@ impl Executor {
 
     /// After a start nothing is in flight: what was left is due at once.
     async fn resume(&self) -> db::Result<()> {
-        let states = [IntentState::Pending, IntentState::Disconnected, IntentState::Unreachable, IntentState::Refused];
+        let states =
+            [IntentState::Pending, IntentState::Disconnected, IntentState::Unreachable, IntentState::Refused];
         let now = self.clock.wall();
         let mut after = start();
         loop {
@@ -133,7 +137,11 @@ impl Executor {
     }
 
     /// Works off what is due; how long to sleep unless something wakes us.
-    async fn round(&self, tasks: &mut JoinSet<Option<Intent>>, in_flight: &mut InFlight) -> db::Result<Duration> {
+    async fn round(
+        &self,
+        tasks: &mut JoinSet<Option<Intent>>,
+        in_flight: &mut InFlight,
+    ) -> db::Result<Duration> {
         loop {
             let now = self.clock.wall();
             let mut conn = self.db.conn().await?;
@@ -194,11 +202,13 @@ impl Executor {
             self.note(intent, state, None, outcome, observed).await?;
             return Ok(true);
         }
-        let (Some(plan), Some(tenant)) = (self.directory.plan(view.plan()), self.directory.tenant(intent.tenant_id))
+        let (Some(plan), Some(tenant)) =
+            (self.directory.plan(view.plan()), self.directory.tenant(intent.tenant_id))
         else {
             return Ok(false);
         };
-        let wanted = Wanted { isolated: intent.isolated, subscriber: view, plan: &plan, profile: &tenant.isolir };
+        let wanted =
+            Wanted { isolated: intent.isolated, subscriber: view, plan: &plan, profile: &tenant.isolir };
         let mut deliveries = Vec::new();
         for session in &stale {
             let Some(router) = self.directory.router(session.router) else { continue };
@@ -256,9 +266,13 @@ impl Executor {
         let attempts = intent.attempts + 1;
         let worst = results.iter().max_by_key(|result| result.rank());
         let (state, wait, outcome) = match worst {
-            Some(R::Unreachable(text)) => (IntentState::Unreachable, Some(backoff(attempts, 15)), text.clone()),
+            Some(R::Unreachable(text)) => {
+                (IntentState::Unreachable, Some(backoff(attempts, 15)), text.clone())
+            }
             Some(R::Refused(text)) => (IntentState::Refused, Some(backoff(attempts, 300)), text.clone()),
-            Some(R::Disconnected(text)) => (IntentState::Disconnected, Some(backoff(attempts, 60)), text.clone()),
+            Some(R::Disconnected(text)) => {
+                (IntentState::Disconnected, Some(backoff(attempts, 60)), text.clone())
+            }
             Some(R::Changed(text)) => (IntentState::Acknowledged, None, text.clone()),
             Some(R::Superseded) | None => return,
         };
@@ -296,7 +310,11 @@ impl Executor {
         tx.commit().await
     }
 
-    async fn take_order(&self, order: DisconnectOrder, tasks: &mut JoinSet<Option<Intent>>) -> db::Result<()> {
+    async fn take_order(
+        &self,
+        order: DisconnectOrder,
+        tasks: &mut JoinSet<Option<Intent>>,
+    ) -> db::Result<()> {
         let now = self.clock.now();
         let session = self.live.find(now, order.tenant_id, order.session_id);
         let router = self.directory.router(order.router_id);
@@ -319,9 +337,13 @@ impl Executor {
             };
             let at = executor.clock.wall();
             let given_up = at.since(order.wanted_at) > ORDER_LIFETIME;
-            let next = (state != "done" && !given_up).then(|| at.saturating_add(backoff(order.attempts + 1, 60)));
+            let next =
+                (state != "done" && !given_up).then(|| at.saturating_add(backoff(order.attempts + 1, 60)));
             if let Err(error) = executor.conclude_order(&order, state, next, &outcome).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "an order's outcome could not be noted");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "an order's outcome could not be noted"
+                );
             }
             None
         });
@@ -415,7 +437,8 @@ impl Reconciler {
         for state in IntentState::ALL {
             let found = counts.iter().find(|(counted, ..)| counted == state);
             let (count, oldest) = found.map_or((0, now), |(_, count, oldest)| (*count, *oldest));
-            gauge!("rrnetd_isolir_intents", "state" => state.as_str()).set(u32::try_from(count).unwrap_or(u32::MAX));
+            gauge!("rrnetd_isolir_intents", "state" => state.as_str())
+                .set(u32::try_from(count).unwrap_or(u32::MAX));
             gauge!("rrnetd_isolir_oldest_intent_seconds", "state" => state.as_str())
                 .set(now.since(oldest).as_secs_f64());
         }

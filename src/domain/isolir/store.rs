@@ -82,7 +82,11 @@ pub(super) async fn set_generation(
 }
 
 /// The reasons that hold, by precedence.
-pub(super) async fn overlays(conn: &mut Conn, scope: &Scope, subscriber: SubscriberId) -> Result<Vec<Overlay>> {
+pub(super) async fn overlays(
+    conn: &mut Conn,
+    scope: &Scope,
+    subscriber: SubscriberId,
+) -> Result<Vec<Overlay>> {
     let mut overlays: Vec<Overlay> = conn
         .query("SELECT reason, since, note FROM overlay WHERE tenant_id = $1 AND subscriber_id = $2")
         .bind(scope.tenant())
@@ -100,18 +104,25 @@ pub(super) async fn add(
     reason: Reason,
     note: &str,
 ) -> Result<()> {
-    conn.query("INSERT INTO overlay (tenant_id, subscriber_id, reason, since, note) VALUES ($1, $2, $3, $4, $5)")
-        .bind(scope.tenant())
-        .bind(subscriber)
-        .bind(reason)
-        .bind(scope.now())
-        .bind(note)
-        .execute_one()
-        .await
+    conn.query(
+        "INSERT INTO overlay (tenant_id, subscriber_id, reason, since, note) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(scope.tenant())
+    .bind(subscriber)
+    .bind(reason)
+    .bind(scope.now())
+    .bind(note)
+    .execute_one()
+    .await
 }
 
 /// False when the reason did not hold.
-pub(super) async fn remove(conn: &mut Conn, scope: &Scope, subscriber: SubscriberId, reason: Reason) -> Result<bool> {
+pub(super) async fn remove(
+    conn: &mut Conn,
+    scope: &Scope,
+    subscriber: SubscriberId,
+    reason: Reason,
+) -> Result<bool> {
     conn.query("DELETE FROM overlay WHERE tenant_id = $1 AND subscriber_id = $2 AND reason = $3")
         .bind(scope.tenant())
         .bind(subscriber)
@@ -121,7 +132,12 @@ pub(super) async fn remove(conn: &mut Conn, scope: &Scope, subscriber: Subscribe
 }
 
 /// Notes that the network is to follow to `generation`, from now on.
-pub(super) async fn want(conn: &mut Conn, scope: &Scope, subscriber: SubscriberId, generation: i64) -> Result<()> {
+pub(super) async fn want(
+    conn: &mut Conn,
+    scope: &Scope,
+    subscriber: SubscriberId,
+    generation: i64,
+) -> Result<()> {
     conn.query(
         "INSERT INTO network_intent (tenant_id, subscriber_id, generation, isolated, wanted_at, state, attempts, \
          next_attempt_at) VALUES ($1, $2, $3, $4, $5, 'pending', 0, $5) \
@@ -138,7 +154,11 @@ pub(super) async fn want(conn: &mut Conn, scope: &Scope, subscriber: SubscriberI
     .await
 }
 
-pub(super) async fn intent(conn: &mut Conn, scope: &Scope, subscriber: SubscriberId) -> Result<Option<Intent>> {
+pub(super) async fn intent(
+    conn: &mut Conn,
+    scope: &Scope,
+    subscriber: SubscriberId,
+) -> Result<Option<Intent>> {
     conn.query(INTENT)
         .push("tenant_id = $1 AND subscriber_id = $2")
         .bind(scope.tenant())
@@ -262,7 +282,12 @@ pub(super) struct DisconnectOrder {
 }
 
 /// Puts an order up; one that is there is made due again.
-pub(super) async fn put_order(conn: &mut Conn, scope: &Scope, session: SessionId, router: RouterId) -> Result<()> {
+pub(super) async fn put_order(
+    conn: &mut Conn,
+    scope: &Scope,
+    session: SessionId,
+    router: RouterId,
+) -> Result<()> {
     conn.query(
         "INSERT INTO disconnect_order (tenant_id, session_id, router_id, wanted_at, state, attempts, next_attempt_at) \
          VALUES ($1, $2, $3, $4, 'pending', 0, $4) \
@@ -311,5 +336,8 @@ pub(super) async fn order_attempted(
 
 /// Removes orders that were done before `before`.
 pub(super) async fn remove_done_orders(conn: &mut Conn, before: Timestamp) -> Result<u64> {
-    conn.query("DELETE FROM disconnect_order WHERE state = 'done' AND wanted_at < $1").bind(before).execute().await
+    conn.query("DELETE FROM disconnect_order WHERE state = 'done' AND wanted_at < $1")
+        .bind(before)
+        .execute()
+        .await
 }

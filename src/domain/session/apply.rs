@@ -7,15 +7,19 @@ use std::{
 };
 
 use aaa::live::{
-    AccountingEvent, ClosedSession, EndCause, Status, Usage,
+    AccountingEvent, EndCause, Status, Usage,
     identity::{self, Relation},
 };
 use base::{RouterId, SessionId, SubscriberId, TenantId, Timestamp};
 use foundation::{Tx, db::Result};
+use metrics::counter;
 
 use super::{
     row::{Row, stored},
-    store::{self, UsageRow},
+    store::{
+        ends,
+        rows::{self, UsageRow},
+    },
 };
 
 /// How far before an event that does not tell its session's start the session is looked for. A router whose sessions
@@ -46,33 +50,23 @@ pub(super) async fn apply(tx: &mut Tx, items: &[Item<'_>]) -> Result<()> {
     working.store(tx).await
 }
 
-/// Ends stored sessions that the live table has closed by inference. Those that have ended meanwhile stay as they are.
-pub(super) async fn close(tx: &mut Tx, closed: &[ClosedSession]) -> Result<()> {
-    let ids: Vec<SessionId> = closed.iter().map(|closed| closed.id).collect();
-    let since = closed.iter().map(|closed| closed.progress.started.as_millis() - MARGIN_MILLIS).min().unwrap_or(0);
-    let ends: HashMap<SessionId, _> = closed.iter().filter_map(|closed| Some((closed.id, closed.progress.end?))).collect();
-    let mut rows = store::lock_by_id(tx, &ids, Timestamp::from_millis(since)).await?;
-    rows.retain_mut(|row| {
-        ends.get(&row.id).is_some_and(|end| {
-            // What came after the live table gave the session up shows that it lives.
-            row.updated_at <= end.at && row.presume_ended(end.at, end.cause)
-        })
-    });
-    store::upsert(tx, &rows.iter().collect::<Vec<_>>()).await
+/// No session that the event may belong to started before this.
+fn earliest(event: &AccountingEvent<'_>) -> i64 {
+    let accepted = event.cookie.and_then(|cookie| named_at(cookie.session));
+    let started = event.started().map(Timestamp::as_millis);
+    let known = accepted.into_iter().chain(started).min();
+    known.unwrap_or(event.at.as_millis().saturating_sub(LOOK_BACK_MILLIS)).saturating_sub(MARGIN_MILLIS)
 }
 
-/// Closes some sessions of a router that restarted, at most `limit`; false when no restart is left to deal with.
-pub(super) async fn close_restarted(tx: &mut Tx, limit: i64) -> Result<bool> {
-    let Some((tenant, router, at)) = store::pending_restart(tx).await? else { return Ok(false) };
-    let mut rows = store::lock_open_before(tx, tenant, router, at, limit).await?;
-    if i64::try_from(rows.len()).unwrap_or(i64::MAX) < limit {
-        store::restart_done(tx, tenant, router, at).await?;
-    }
-    for row in &mut rows {
-        row.presume_ended(at, EndCause::RouterRestarted);
-    }
-    store::upsert(tx, &rows.iter().collect::<Vec<_>>()).await?;
-    Ok(true)
+/// When the id was made: for one of ours the moment of the Accept.
+fn named_at(id: SessionId) -> Option<i64> {
+    let (seconds, nanos) = id.as_uuid().get_timestamp()?.to_unix();
+    i64::try_from(seconds).ok()?.checked_mul(1_000)?.checked_add(i64::from(nanos / 1_000_000))
+}
+
+fn distinct<T: Ord>(list: &mut Vec<T>) {
+    list.sort_unstable();
+    list.dedup();
 }
 
 /// The hash of router and Acct-Session-Id. No secret: it is stored, and a collision costs one comparison.
@@ -90,24 +84,26 @@ struct Working {
     by_name: HashMap<i64, Vec<usize>>,
     by_id: HashMap<SessionId, usize>,
     usage: HashMap<(TenantId, SubscriberId, i64), Usage>,
+    /// The latest restart of each router, as far as it is stored.
     restarts: HashMap<(TenantId, RouterId), Timestamp>,
+    /// Those that this batch tells of.
+    told: HashMap<(TenantId, RouterId), Timestamp>,
 }
 
 impl Working {
     async fn load(tx: &mut Tx, items: &[Item<'_>]) -> Result<Self> {
         let mut hashes: Vec<i64> = Vec::new();
         let mut ids: Vec<SessionId> = Vec::new();
+        let mut routers: Vec<(TenantId, RouterId)> = Vec::new();
         let mut since = i64::MAX;
-        for Item { router, event, .. } in items {
+        for Item { tenant, router, event, .. } in items {
             if matches!(event.status, Status::Start | Status::Interim | Status::Stop) {
                 hashes.push(name_hash(*router, event.session_id));
                 ids.extend(event.cookie.map(|cookie| cookie.session));
-                let started = event.started().map_or(event.at.as_millis() - LOOK_BACK_MILLIS, Timestamp::as_millis);
-                since = since.min(started.saturating_sub(MARGIN_MILLIS));
+                routers.push((*tenant, *router));
+                since = since.min(earliest(event));
             }
         }
-        hashes.sort_unstable();
-        hashes.dedup();
         let since = Timestamp::from_millis(since);
         let mut working = Self {
             rows: Vec::new(),
@@ -116,17 +112,30 @@ impl Working {
             by_id: HashMap::new(),
             usage: HashMap::new(),
             restarts: HashMap::new(),
+            told: HashMap::new(),
         };
-        for row in store::lock_by_name(tx, &hashes, since).await? {
-            working.insert(row);
+        distinct(&mut hashes);
+        let (rows, is_cut) = rows::lock_by_name(tx, &hashes, since).await?;
+        if is_cut {
+            // A router that calls every session alike. What is opened now must not be written over what is there.
+            counter!("rrnetd_session_namesakes_cut_total").increment(1);
+            ids.extend(items.iter().map(|item| identity::derive(item.router, &item.event)));
         }
+        working.extend(rows);
         ids.retain(|id| !working.by_id.contains_key(id));
-        ids.sort_unstable();
-        ids.dedup();
-        for row in store::lock_by_id(tx, &ids, since).await? {
-            working.insert(row);
-        }
+        distinct(&mut ids);
+        working.extend(rows::lock_by_id(tx, &ids, since).await?);
+        distinct(&mut routers);
+        working.restarts = ends::restarts(tx, &routers).await?;
         Ok(working)
+    }
+
+    /// Takes stored rows over, the oldest first: an event then ends what is before its session before it finds its own.
+    fn extend(&mut self, mut rows: Vec<Row>) {
+        rows.sort_unstable_by_key(|row| (row.started_at, row.id));
+        for row in rows {
+            self.insert(row);
+        }
     }
 
     fn insert(&mut self, row: Row) -> usize {
@@ -141,7 +150,7 @@ impl Working {
         let Item { tenant, router, event, .. } = item;
         match event.status {
             Status::On | Status::Off => {
-                let at = self.restarts.entry((*tenant, *router)).or_insert(event.at);
+                let at = self.told.entry((*tenant, *router)).or_insert(event.at);
                 *at = event.at.max(*at);
                 return;
             }
@@ -154,7 +163,8 @@ impl Working {
         };
         self.dirty.insert(index);
         let row = &mut self.rows[index];
-        row.subscriber_id = row.subscriber_id.or(event.cookie.map(|cookie| cookie.subscriber)).or(item.subscriber);
+        row.subscriber_id =
+            row.subscriber_id.or(event.cookie.map(|cookie| cookie.subscriber)).or(item.subscriber);
         if let Some(subscriber) = row.subscriber_id
             && added != Usage::default()
         {
@@ -212,7 +222,7 @@ impl Working {
         let mut dirty: Vec<usize> = self.dirty.into_iter().collect();
         dirty.sort_unstable();
         let rows: Vec<&Row> = dirty.into_iter().filter_map(|index| self.rows.get(index)).collect();
-        store::upsert(tx, &rows).await?;
+        rows::upsert(tx, &rows).await?;
         let mut usage: Vec<UsageRow> = self
             .usage
             .into_iter()
@@ -226,9 +236,11 @@ impl Working {
             .collect();
         // In the order of the key: two nodes that add to the same rows then wait for each other, never in a circle.
         usage.sort_unstable_by_key(|row| (row.tenant, row.subscriber, row.hour));
-        store::add_usage(tx, &usage).await?;
-        for ((tenant, router), at) in self.restarts {
-            store::restarted(tx, tenant, router, at).await?;
+        rows::add_usage(tx, &usage).await?;
+        let mut told: Vec<_> = self.told.into_iter().collect();
+        told.sort_unstable();
+        for ((tenant, router), at) in told {
+            ends::restarted(tx, tenant, router, at).await?;
         }
         Ok(())
     }

@@ -1,30 +1,55 @@
 //! What sessions need beside their packets: closing what was given up, and putting the live table back after a start.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use aaa::{
     directory::Directory,
-    live::{ClosedSession, Live, Restored},
+    live::{
+        ClosedSession, EndCause, Live, Restored,
+        limits::{MISSED_INTERIMS, PATIENCE_WITHOUT_INTERIMS, SILENCE_SLACK},
+    },
 };
-use base::{Clock, RouterId, SessionId, TenantId, Timestamp};
+use base::{Clock, RouterId, SessionId, SubscriberId, TenantId, Timestamp};
 use foundation::{Db, db};
 
-use super::{apply, row::Row, store};
+use super::{
+    row::Row,
+    store::{
+        self,
+        ends::{self, Ended, Place},
+    },
+};
 
-/// Sessions of one transaction: a few milliseconds, so that no other writer waits for long.
-const CHUNK: usize = 256;
+/// Sessions closed in one transaction: below what one may write, and 15 ms on SQLite.
+const CHUNK: i64 = 900;
 
 /// Rows that one read of the restore takes.
 const RESTORE_CHUNK: i64 = 1_000;
 
-/// Ends stored sessions that the live table gave up (silence, replacement, a restart of the router).
+/// How far the start of a live session may lie from that of its row: both are of the first packet that was seen.
+const START_MARGIN: Duration = Duration::from_secs(24 * 3_600);
+
+/// Ends stored sessions that the live table gave up (silence, replacement, a restart of the router). Those that have ended
+/// meanwhile, or of which something came later, stay as they are.
 ///
 /// # Errors
 /// When the database cannot be written; the sessions before the failure are closed. Closing one again changes nothing.
 pub async fn close(db: &Db, closed: &[ClosedSession]) -> db::Result<()> {
-    for closed in closed.chunks(CHUNK) {
+    let ended: Vec<Ended> = closed
+        .iter()
+        .filter_map(|closed| {
+            let (end, started) = (closed.progress.end?, closed.progress.started);
+            let began = (started.saturating_sub(START_MARGIN), started.saturating_add(START_MARGIN));
+            Some(Ended { id: closed.id, began, at: end.at, cause: end.cause })
+        })
+        .collect();
+    presume_ended(db, &ended).await
+}
+
+async fn presume_ended(db: &Db, ended: &[Ended]) -> db::Result<()> {
+    for ended in ended.chunks(usize::try_from(CHUNK).unwrap_or(1)) {
         let mut tx = db.begin_bulk().await?;
-        apply::close(&mut tx, closed).await?;
+        ends::presume_ended(&mut tx, ended).await?;
         tx.commit().await?;
     }
     Ok(())
@@ -36,12 +61,66 @@ pub async fn close(db: &Db, closed: &[ClosedSession]) -> db::Result<()> {
 /// When the database cannot be written; what is left is closed by the next call.
 pub async fn close_restarted(db: &Db) -> db::Result<()> {
     loop {
-        let mut tx = db.begin_bulk().await?;
-        let more = apply::close_restarted(&mut tx, i64::try_from(CHUNK).unwrap_or(i64::MAX)).await?;
-        tx.commit().await?;
-        if !more {
+        let Some((tenant, router, at)) = ends::pending_restart(&mut db.conn().await?).await? else {
             return Ok(());
+        };
+        let mut tx = db.begin_bulk().await?;
+        let closed = ends::close_restarted(&mut tx, tenant, router, at, CHUNK).await?;
+        if i64::try_from(closed).unwrap_or(i64::MAX) < CHUNK {
+            ends::restart_done(&mut tx, tenant, router, at).await?;
         }
+        tx.commit().await?;
+    }
+}
+
+/// Closes rows that stay open although the live table does not have them: the word of their end was lost between the two
+/// (the daemon was killed, or the database was down for long). One is made, and goes round the open sessions page by
+/// page.
+#[derive(Debug, Default)]
+pub struct Reconciler {
+    after: Option<Place>,
+}
+
+impl Reconciler {
+    /// Looks at the next page; false when the round is over, and the next call begins anew. What was closed too early is
+    /// opened again by the session's next packet.
+    ///
+    /// # Errors
+    /// When the database cannot be used; the next call looks at the same page.
+    pub async fn step(
+        &mut self,
+        db: &Db,
+        live: &Live,
+        directory: &Directory,
+        clock: &Clock,
+    ) -> db::Result<bool> {
+        let after = self.after.unwrap_or_else(start);
+        let rows = ends::open_in_short(&mut db.conn().await?, after, RESTORE_CHUNK).await?;
+        let now = clock.now();
+        let ended: Vec<Ended> = rows
+            .iter()
+            .filter(|row| {
+                row.updated_at.saturating_add(patience(row.subscriber_id, directory)) < now.wall
+                    && live.find(now, row.tenant_id, row.id).is_none()
+            })
+            .map(|row| Ended {
+                id: row.id,
+                began: (row.started_at, row.started_at),
+                at: row.updated_at,
+                cause: EndCause::Silent,
+            })
+            .collect();
+        presume_ended(db, &ended).await?;
+        self.after = rows.last().map(|row| (row.tenant_id, row.router_id, row.started_at, row.id));
+        Ok(self.after.is_some())
+    }
+}
+
+/// How long a session may be silent, as the live table has it.
+fn patience(subscriber: Option<SubscriberId>, directory: &Directory) -> Duration {
+    match interval(subscriber, directory) {
+        0 => PATIENCE_WITHOUT_INTERIMS,
+        interval => Duration::from_secs(interval.into()) * MISSED_INTERIMS + SILENCE_SLACK,
     }
 }
 
@@ -51,8 +130,8 @@ pub async fn close_restarted(db: &Db) -> db::Result<()> {
 /// When the database cannot be written.
 pub async fn make_partitions(db: &Db, now: Timestamp) -> db::Result<()> {
     /// From any day of a month, 31 days later lies in the next one or the one after; both do no harm.
-    const MONTH_MILLIS: i64 = 31 * 24 * 3_600 * 1_000;
-    for at in [now, Timestamp::from_millis(now.as_millis() + MONTH_MILLIS)] {
+    const MONTH: Duration = Duration::from_secs(31 * 24 * 3_600);
+    for at in [now, now.saturating_add(MONTH)] {
         let mut tx = db.begin_bulk().await?;
         store::make_month(&mut tx, at).await?;
         tx.commit().await?;
@@ -65,18 +144,12 @@ pub async fn make_partitions(db: &Db, now: Timestamp) -> db::Result<()> {
 ///
 /// # Errors
 /// When the database cannot be read; the sessions before the failure are in the table.
-pub async fn restore_live(db: &Db, live: &Live, directory: &Arc<Directory>, clock: &Clock) -> db::Result<usize> {
+pub async fn restore_live(db: &Db, live: &Live, directory: &Directory, clock: &Clock) -> db::Result<usize> {
     let mut conn = db.conn().await?;
-    let zero = TenantId::PLATFORM;
-    let mut after = (
-        zero,
-        RouterId::from_uuid(zero.as_uuid()),
-        Timestamp::from_millis(i64::MIN),
-        SessionId::from_uuid(zero.as_uuid()),
-    );
+    let mut after = start();
     let mut restored = 0;
     loop {
-        let rows = store::open_after(&mut conn, after, RESTORE_CHUNK).await?;
+        let rows = ends::open_after(&mut conn, after, RESTORE_CHUNK).await?;
         let Some(last) = rows.last() else { return Ok(restored) };
         after = (last.tenant_id, last.router_id, last.started_at, last.id);
         for row in &rows {
@@ -87,11 +160,6 @@ pub async fn restore_live(db: &Db, live: &Live, directory: &Arc<Directory>, cloc
 
 fn restore(row: &Row, live: &Live, directory: &Directory, clock: &Clock) -> bool {
     let router = live.router(row.router_id, row.tenant_id);
-    let interval = row
-        .subscriber_id
-        .and_then(|id| directory.subscriber_by_id(id))
-        .and_then(|subscriber| directory.plan(subscriber.view().plan()))
-        .map_or(0, |plan| plan.interim_interval);
     let restored = Restored {
         id: row.id,
         from_cookie: row.from_cookie,
@@ -102,7 +170,26 @@ fn restore(row: &Row, live: &Live, directory: &Directory, clock: &Clock) -> bool
         nas_port: row.nas_port.and_then(|port| u32::try_from(port).ok()),
         mac: row.mac,
         overlay_generation: row.overlay_generation.and_then(|generation| u32::try_from(generation).ok()),
-        interval,
+        interval: interval(row.subscriber_id, directory),
     };
     live.restore(clock.now(), &router, &restored)
+}
+
+/// Seconds between interims that the subscriber's plan asks for; 0 when it is not known.
+fn interval(subscriber: Option<SubscriberId>, directory: &Directory) -> u32 {
+    subscriber
+        .and_then(|id| directory.subscriber_by_id(id))
+        .and_then(|subscriber| directory.plan(subscriber.view().plan()))
+        .map_or(0, |plan| plan.interim_interval)
+}
+
+/// Before the first session.
+fn start() -> Place {
+    let zero = TenantId::PLATFORM;
+    (
+        zero,
+        RouterId::from_uuid(zero.as_uuid()),
+        Timestamp::from_millis(i64::MIN),
+        SessionId::from_uuid(zero.as_uuid()),
+    )
 }

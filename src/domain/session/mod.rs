@@ -1,14 +1,20 @@
 //! Sessions as they are stored: who was online when, from where, with what address, and how much went through.
 //!
-//! * [`Drain`] applies the accounting journal; nothing else writes a session's counters.
+//! * [`Drain`] applies the accounting journal, [`apply_rescued`] one that was rescued; nothing else writes a session's
+//!   counters.
 //! * [`housekeeping`] closes what the live table gave up and what a router's restart ended.
 //! * Lists, the search by address and time, and sums of usage are below.
 
+mod applier;
 mod apply;
 mod drain;
 pub mod housekeeping;
+mod replay;
+mod rescue;
 mod row;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 
@@ -19,7 +25,10 @@ use base::{
 };
 pub use drain::{Drain, DrainNowError};
 use foundation::{Conn, db};
+pub use replay::ReplayError;
+pub use rescue::{Rescue, RescueError, RescueReport, apply_rescued};
 use row::Row;
+use store::{lists, rows};
 
 /// A stored session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,14 +123,15 @@ pub async fn list(
     request: &PageRequest,
 ) -> Result<Page<StoredSession>, ListError> {
     let before = request.after().map(|cursor| parse_cursor(cursor).ok_or(ListError::Cursor)).transpose()?;
-    let wanted = store::Wanted {
+    let wanted = lists::Wanted {
         subscriber: filter.subscriber,
         router: filter.router,
         open_only: filter.open_only,
         before,
     };
-    let rows = store::list(conn, scope.tenant(), &wanted, i64::from(request.limit()) + 1).await?;
-    Ok(Page::cut(rows, request, |row| format!("{}.{}", row.started_at.as_millis(), row.id)).map(StoredSession::from))
+    let rows = lists::list(conn, scope.tenant(), &wanted, i64::from(request.limit()) + 1).await?;
+    Ok(Page::cut(rows, request, |row| format!("{}.{}", row.started_at.as_millis(), row.id))
+        .map(StoredSession::from))
 }
 
 /// Who had `address` at the moment `at`: sessions begun by then and not ended before, the newest first. An IPv6 address
@@ -137,8 +147,9 @@ pub async fn at_address(
 ) -> db::Result<Vec<StoredSession>> {
     /// One address belongs to one session; a few more show what a clock or a lost Stop confused.
     const MOST: i64 = 20;
+    let address = address.to_canonical();
     let prefixes = row::prefixes_of(address);
-    let rows = store::at_address(conn, scope.tenant(), &address.to_string(), &prefixes, at, MOST).await?;
+    let rows = lists::at_address(conn, scope.tenant(), &address.to_string(), &prefixes, at, MOST).await?;
     Ok(rows.into_iter().map(StoredSession::from).collect())
 }
 
@@ -147,7 +158,7 @@ pub async fn at_address(
 /// # Errors
 /// When the database cannot be read.
 pub async fn find(conn: &mut Conn, scope: &Scope, id: SessionId) -> db::Result<Option<StoredSession>> {
-    Ok(store::find(conn, scope.tenant(), id).await?.map(StoredSession::from))
+    Ok(lists::find(conn, scope.tenant(), id).await?.map(StoredSession::from))
 }
 
 /// Octets of a subscriber (upload, download) in the whole hours (UTC) from the one of `from` up to the one of `to`, that
@@ -164,7 +175,7 @@ pub async fn usage(
 ) -> db::Result<(i64, i64)> {
     const HOUR: i64 = 3_600;
     let (from, to) = (from.as_seconds().div_euclid(HOUR), to.as_seconds().div_euclid(HOUR));
-    store::usage(conn, scope.tenant(), subscriber, from, to).await
+    rows::usage(conn, scope.tenant(), subscriber, from, to).await
 }
 
 /// How many journal records were refused for good and set aside: anything but 0 wants somebody's eyes.
@@ -172,7 +183,7 @@ pub async fn usage(
 /// # Errors
 /// When the database cannot be read.
 pub async fn count_refused(conn: &mut Conn) -> db::Result<i64> {
-    store::count_refused(conn).await
+    store::journal::count_refused(conn).await
 }
 
 fn parse_cursor(cursor: &str) -> Option<(Timestamp, SessionId)> {

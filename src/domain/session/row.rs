@@ -1,6 +1,6 @@
 //! A session as its row: what is stored, and how the rules' values become columns and back.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use aaa::live::{
     AccountingEvent, End, EndCause, Identifiers, Progress, StoredIdentifiers, Usage,
@@ -8,6 +8,7 @@ use aaa::live::{
     identity::Known,
 };
 use base::{MacAddress, RouterId, SessionId, SubscriberId, TenantId, Timestamp};
+use radius::attribute::Ipv6Prefix;
 
 /// A row of `session`.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -220,15 +221,12 @@ fn attribute(mut attributes: &[u8], kind: u8) -> Option<&[u8]> {
 
 /// The forms in which an address may stand in a row: itself, and for IPv6 the prefixes that hold it.
 pub(super) fn prefixes_of(address: IpAddr) -> Vec<String> {
-    /// Lengths that providers hand out; a longer list would only cost look-ups.
-    const LENGTHS: [u8; 9] = [44, 48, 52, 56, 60, 62, 63, 64, 128];
+    /// The shortest prefix that anybody hands to one line.
+    const SHORTEST: u8 = 32;
     let IpAddr::V6(address) = address else { return Vec::new() };
-    LENGTHS
-        .into_iter()
-        .map(|length| {
-            let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
-            format!("{}/{length}", Ipv6Addr::from(u128::from(address) & mask))
-        })
+    (SHORTEST..=64)
+        .chain([128])
+        .filter_map(|length| Some(Ipv6Prefix::new(address, length)?.to_string()))
         .collect()
 }
 

@@ -1,0 +1,280 @@
+//! Applies records of a journal, a transaction at a time, each with the journal's new position, so that a crash at any moment
+//! neither loses a record nor counts it twice.
+//!
+//! What cannot be read is set aside in the same transaction. What the database refuses for good is found by halving its
+//! batch, and is set aside alone.
+
+use aaa::{
+    directory::{Directory, entry::OctetDirection},
+    journal::{Kind, Position, Record, Stored},
+    policy::{self, ACCOUNTING_VERSION, ClassKey, FIRST_USE_VERSION, FirstUse, Reading},
+};
+use base::{Clock, JournalId, Platform, TenantId};
+use foundation::{Db, db};
+use metrics::counter;
+
+use super::{
+    apply::{self, Item},
+    store::journal::{self, Refused},
+};
+use crate::domain::subscriber::{self, LearnMacError};
+
+/// Rows that a transaction's records may come to: below what a transaction may write
+/// ([`foundation::db::ROWS_LIMIT`]), for a restart and the position go along.
+const MOST_ROWS: usize = 900;
+
+/// Rows that a first use comes to at most: the subscriber, the audit trail, the change stream and their heads.
+const ROWS_OF_FIRST_USE: usize = 8;
+
+/// What an accounting record comes to: its session and an hour of usage.
+const ROWS_OF_ACCOUNTING: usize = 2;
+
+/// Applies the records of one journal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Applier<'a> {
+    pub(super) db: &'a Db,
+    /// Tells the direction of a router's counters and whose a user name is.
+    pub(super) directory: &'a Directory,
+    /// The key of our cookies.
+    pub(super) class_key: &'a ClassKey,
+    pub(super) clock: &'a Clock,
+    pub(super) journal: JournalId,
+}
+
+/// Why records were not applied. None of them is to blame: trying again may help.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApplyError {
+    #[error("the database failed")]
+    Database(#[from] db::Error),
+    #[error("a first use was not stored")]
+    FirstUse(#[source] LearnMacError),
+    /// The database's position is another than was thought: an earlier commit of ours whose answer was lost, or another
+    /// drainer. The position is to be read anew.
+    #[error("the journal's position in the database was moved meanwhile")]
+    PositionMoved,
+}
+
+/// Why a record is set aside.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("the record's kind or version is unknown")]
+    Unknown,
+    #[error("the payload is no RADIUS packet")]
+    Packet(#[source] radius::packet::ParseError),
+    #[error("the payload is no first use")]
+    FirstUse,
+    #[error("the database refuses the record")]
+    Database(#[source] db::Error),
+    #[error("the subscriber of a first use cannot be changed")]
+    Subscriber(#[source] LearnMacError),
+}
+
+/// Why a transaction failed.
+enum Failure {
+    /// One of its records is to blame.
+    Refused(Refusal),
+    Passing(ApplyError),
+}
+
+impl From<db::Error> for Failure {
+    fn from(error: db::Error) -> Self {
+        // A stored row that cannot be read stops the records of its session alone.
+        if error.is_refusal() || matches!(error, db::Error::Decode(_)) {
+            Self::Refused(Refusal::Database(error))
+        } else {
+            Self::Passing(error.into())
+        }
+    }
+}
+
+/// What became of records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) applied: u64,
+    pub(super) refused: u64,
+}
+
+impl Applier<'_> {
+    /// Applies `records`, where `from` is the journal's position in the database.
+    ///
+    /// # Errors
+    /// As [`ApplyError`] says; some of the records may be applied, and the position in the database says which.
+    pub(super) async fn apply(&self, records: &[Stored<'_>], from: Position) -> Result<Tally, ApplyError> {
+        let mut tally = Tally::default();
+        let mut from = from;
+        let mut pieces = cut(records);
+        while let Some(piece) = pieces.pop() {
+            let Some(last) = piece.last() else { continue };
+            match (self.commit(piece, from, last.position).await, piece) {
+                (Ok(refused), _) => {
+                    tally.refused += refused;
+                    tally.applied += piece.len() as u64 - refused;
+                }
+                (Err(Failure::Refused(refusal)), [only]) => {
+                    self.set_aside(only, from, &refusal).await?;
+                    tally.refused += 1;
+                }
+                (Err(Failure::Refused(_)), _) => {
+                    let (first, second) = piece.split_at(piece.len() / 2);
+                    pieces.extend([second, first]);
+                    continue;
+                }
+                (Err(Failure::Passing(error)), _) => return Err(error),
+            }
+            from = last.position;
+        }
+        counter!("rrnetd_drain_records_total").increment(tally.applied);
+        Ok(tally)
+    }
+
+    /// Applies records in one transaction; how many were set aside in it.
+    async fn commit(&self, records: &[Stored<'_>], from: Position, to: Position) -> Result<u64, Failure> {
+        let now = self.clock.wall();
+        let (mut items, mut first_uses, mut refused) =
+            (Vec::with_capacity(records.len()), Vec::new(), Vec::new());
+        for stored in records {
+            match self.read(&stored.record) {
+                Ok(Work::Session(item)) => items.push(item),
+                Ok(Work::FirstUse(tenant, first_use)) => first_uses.push((tenant, first_use)),
+                Err(refusal) => refused.push(self.refused(stored, &refusal)),
+            }
+        }
+        let mut tx = self.db.begin_bulk().await?;
+        // First, so that two drainers of one journal meet here and not in the middle.
+        if !journal::advance(&mut tx, self.journal, number(from), number(to), now).await? {
+            return Err(Failure::Passing(ApplyError::PositionMoved));
+        }
+        apply::apply(&mut tx, &items).await?;
+        let platform = Platform::system("session.drain", now);
+        for (tenant, first_use) in first_uses {
+            let scope = platform.within(tenant);
+            if let Err(error) =
+                subscriber::learn_mac(&mut tx, &scope, first_use.subscriber, first_use.mac).await
+            {
+                return Err(match error.is_transient() {
+                    true => Failure::Passing(ApplyError::FirstUse(error)),
+                    false => Failure::Refused(Refusal::Subscriber(error)),
+                });
+            }
+        }
+        journal::refuse(&mut tx, &refused, now).await?;
+        tx.commit().await?;
+        for record in &refused {
+            alarm(record);
+        }
+        Ok(refused.len() as u64)
+    }
+
+    fn read<'r>(&self, record: &Record<'r>) -> Result<Work<'r>, Refusal> {
+        match (record.kind, record.version) {
+            (Kind::ACCOUNTING, ACCOUNTING_VERSION) => self.item(record).map(Work::Session),
+            (Kind::FIRST_USE, FIRST_USE_VERSION) => {
+                let first_use = FirstUse::parse(record.payload).ok_or(Refusal::FirstUse)?;
+                Ok(Work::FirstUse(record.tenant, first_use))
+            }
+            _ => Err(Refusal::Unknown),
+        }
+    }
+
+    fn item<'r>(&self, record: &Record<'r>) -> Result<Item<'r>, Refusal> {
+        let router = self.directory.router(record.router);
+        let octets = router.map_or(OctetDirection::InputIsUpload, |router| router.octets);
+        let reading = Reading { tenant: record.tenant, octets, class_key: self.class_key };
+        let event = reading.parse(record.payload, record.received_at).map_err(Refusal::Packet)?;
+        let subscriber = match event.cookie {
+            Some(cookie) => Some(cookie.subscriber),
+            None => self
+                .directory
+                .tenant(record.tenant)
+                .and_then(|tenant| policy::find_subscriber(self.directory, &tenant, event.username))
+                .map(|subscriber| subscriber.view().id()),
+        };
+        Ok(Item { tenant: record.tenant, router: record.router, subscriber, event })
+    }
+
+    /// Sets one record aside that the database refused, in a transaction of its own.
+    async fn set_aside(
+        &self,
+        stored: &Stored<'_>,
+        from: Position,
+        refusal: &Refusal,
+    ) -> Result<(), ApplyError> {
+        let now = self.clock.wall();
+        let refused = self.refused(stored, refusal);
+        let mut tx = self.db.begin_bulk().await?;
+        if !journal::advance(&mut tx, self.journal, number(from), refused.position, now).await? {
+            return Err(ApplyError::PositionMoved);
+        }
+        journal::refuse(&mut tx, std::slice::from_ref(&refused), now).await?;
+        tx.commit().await?;
+        alarm(&refused);
+        Ok(())
+    }
+
+    fn refused<'r>(&self, Stored { position, record }: &Stored<'r>, refusal: &Refusal) -> Refused<'r> {
+        Refused {
+            journal: self.journal,
+            position: number(*position),
+            kind: i64::from(record.kind.0),
+            version: i64::from(record.version),
+            received_at: record.received_at,
+            tenant: record.tenant,
+            router: record.router,
+            payload: record.payload,
+            reason: chain(refusal),
+        }
+    }
+}
+
+/// What a record asks for.
+#[expect(clippy::large_enum_variant, reason = "a few hundred at a time, nearly all of them sessions")]
+enum Work<'a> {
+    Session(Item<'a>),
+    FirstUse(TenantId, FirstUse),
+}
+
+/// Cuts records into pieces of one transaction each; the last piece comes first, to be popped.
+fn cut<'s, 'r>(records: &'s [Stored<'r>]) -> Vec<&'s [Stored<'r>]> {
+    let mut pieces = Vec::new();
+    let (mut start, mut rows) = (0, 0);
+    for (at, stored) in records.iter().enumerate() {
+        let more = if stored.record.kind == Kind::FIRST_USE { ROWS_OF_FIRST_USE } else { ROWS_OF_ACCOUNTING };
+        if rows + more > MOST_ROWS {
+            pieces.push(&records[start..at]);
+            (start, rows) = (at, 0);
+        }
+        rows += more;
+    }
+    pieces.push(&records[start..]);
+    pieces.reverse();
+    pieces
+}
+
+/// Says that a record was set aside, once it is.
+fn alarm(refused: &Refused<'_>) {
+    counter!("rrnetd_drain_refused_total").increment(1);
+    tracing::error!(
+        journal.position = refused.position,
+        journal.kind = refused.kind,
+        router.id = %refused.router,
+        reason = refused.reason,
+        "a journal record was refused for good and set aside; see the table journal_refused"
+    );
+}
+
+/// A position as it is stored.
+fn number(position: Position) -> i64 {
+    i64::try_from(position.number()).unwrap_or(i64::MAX)
+}
+
+/// An error with its causes, for a stored reason.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,152 @@
+//! Rows as packets change them, and their usage.
+
+use base::{SessionId, SubscriberId, TenantId, Timestamp};
+use foundation::{
+    Conn,
+    db::{Result, bulk, dialect},
+};
+
+use super::{super::row::Row, SELECT};
+
+/// Locks the rows until the commit where others may write them; SQLite has one writer.
+const LOCK: (&str, &str) = ("", " FOR UPDATE");
+
+/// Rows that one look by names may give, sixteen for each name. Only a router that calls all its sessions alike has more.
+const MOST_NAMESAKES: usize = 16 * bulk::CHUNK;
+
+/// Sessions that started at `since` or later and have one of these name hashes, locked; true when there are more than
+/// were read, and the oldest were left out.
+pub(in super::super) async fn lock_by_name(
+    conn: &mut Conn,
+    hashes: &[i64],
+    since: Timestamp,
+) -> Result<(Vec<Row>, bool)> {
+    let mut rows = Vec::new();
+    let mut is_cut = false;
+    for hashes in hashes.chunks(bulk::CHUNK) {
+        let query =
+            conn.query(SELECT).push("started_at >= $1 AND name_hash IN ").bind(since).push_list(hashes);
+        let query = query.push(" ORDER BY started_at DESC LIMIT ").push_bind(MOST_NAMESAKES as i64);
+        let found = query.push_sql(dialect(LOCK.0, LOCK.1)).fetch_all::<Row>().await?;
+        is_cut |= found.len() >= MOST_NAMESAKES;
+        rows.extend(found);
+    }
+    Ok((rows, is_cut))
+}
+
+/// Sessions with these ids, locked.
+pub(in super::super) async fn lock_by_id(
+    conn: &mut Conn,
+    ids: &[SessionId],
+    since: Timestamp,
+) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for ids in ids.chunks(bulk::CHUNK) {
+        let query = conn.query(SELECT).push("started_at >= $1 AND id IN ").bind(since);
+        rows.extend(query.push_list(ids).push_sql(dialect(LOCK.0, LOCK.1)).fetch_all::<Row>().await?);
+    }
+    Ok(rows)
+}
+
+/// Writes rows whole. Each was locked in this transaction or is new.
+pub(in super::super) async fn upsert(conn: &mut Conn, rows: &[&Row]) -> Result<()> {
+    bulk::insert(
+        conn,
+        "INSERT INTO session (tenant_id, id, router_id, subscriber_id, name_hash, from_cookie, overlay_generation, \
+         username, acct_session_id, identifiers, framed_address, framed_ipv6_address, framed_ipv6_prefix, \
+         delegated_ipv6_prefix, mac, nas_port, started_at, updated_at, session_seconds, upload_octets, \
+         download_octets, upload_packets, download_packets, ended_at, end_cause, terminate_cause)",
+        "ON CONFLICT (tenant_id, started_at, id) DO UPDATE SET \
+         subscriber_id = excluded.subscriber_id, overlay_generation = excluded.overlay_generation, \
+         username = excluded.username, identifiers = excluded.identifiers, \
+         framed_address = excluded.framed_address, framed_ipv6_address = excluded.framed_ipv6_address, \
+         framed_ipv6_prefix = excluded.framed_ipv6_prefix, delegated_ipv6_prefix = excluded.delegated_ipv6_prefix, \
+         mac = excluded.mac, nas_port = excluded.nas_port, updated_at = excluded.updated_at, \
+         session_seconds = excluded.session_seconds, upload_octets = excluded.upload_octets, \
+         download_octets = excluded.download_octets, upload_packets = excluded.upload_packets, \
+         download_packets = excluded.download_packets, ended_at = excluded.ended_at, \
+         end_cause = excluded.end_cause, terminate_cause = excluded.terminate_cause",
+        rows,
+        |values, row| {
+            values.push(row.tenant_id);
+            values.push(row.id);
+            values.push(row.router_id);
+            values.push(row.subscriber_id);
+            values.push(row.name_hash);
+            values.push(row.from_cookie);
+            values.push(row.overlay_generation);
+            values.push(row.username.clone());
+            values.push(row.acct_session_id.clone());
+            values.push(row.identifiers.clone());
+            values.push(row.framed_address.clone());
+            values.push(row.framed_ipv6_address.clone());
+            values.push(row.framed_ipv6_prefix.clone());
+            values.push(row.delegated_ipv6_prefix.clone());
+            values.push(row.mac);
+            values.push(row.nas_port);
+            values.push(row.started_at);
+            values.push(row.updated_at);
+            values.push(row.session_seconds);
+            values.push(row.upload_octets);
+            values.push(row.download_octets);
+            values.push(row.upload_packets);
+            values.push(row.download_packets);
+            values.push(row.ended_at);
+            values.push(row.end_cause.clone());
+            values.push(row.terminate_cause);
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// Traffic of one subscriber in one hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct UsageRow {
+    pub(in super::super) tenant: TenantId,
+    pub(in super::super) subscriber: SubscriberId,
+    pub(in super::super) hour: i64,
+    pub(in super::super) upload: i64,
+    pub(in super::super) download: i64,
+}
+
+/// Adds traffic. No two rows may be of the same subscriber and hour.
+pub(in super::super) async fn add_usage(conn: &mut Conn, rows: &[UsageRow]) -> Result<()> {
+    bulk::insert(
+        conn,
+        "INSERT INTO usage_hour (tenant_id, subscriber_id, hour, upload_octets, download_octets)",
+        "ON CONFLICT (tenant_id, subscriber_id, hour) DO UPDATE SET \
+         upload_octets = usage_hour.upload_octets + excluded.upload_octets, \
+         download_octets = usage_hour.download_octets + excluded.download_octets",
+        rows,
+        |values, row| {
+            values.push(row.tenant);
+            values.push(row.subscriber);
+            values.push(row.hour);
+            values.push(row.upload);
+            values.push(row.download);
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// Upload and download of a subscriber in the hours `from..to`.
+pub(in super::super) async fn usage(
+    conn: &mut Conn,
+    tenant: TenantId,
+    subscriber: SubscriberId,
+    from: i64,
+    to: i64,
+) -> Result<(i64, i64)> {
+    conn.query(
+        "SELECT CAST(COALESCE(SUM(upload_octets), 0) AS BIGINT), CAST(COALESCE(SUM(download_octets), 0) AS BIGINT) \
+         FROM usage_hour WHERE tenant_id = $1 AND subscriber_id = $2 AND hour >= $3 AND hour < $4",
+    )
+    .bind(tenant)
+    .bind(subscriber)
+    .bind(from)
+    .bind(to)
+    .fetch_one()
+    .await
+}
