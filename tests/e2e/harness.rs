@@ -68,6 +68,7 @@ impl Daemon {
             let left = deadline.saturating_sub(now());
             let Ok(line) = receiver.recv_timeout(left) else {
                 let _gone = child.kill();
+                let _reaped = child.wait();
                 panic!(
                     "the daemon does not get ready; it printed {greeting:?} and logged {}",
                     fs::read_to_string(&log).unwrap()

@@ -120,7 +120,7 @@ fn a_broken_config_is_one_sentence() {
         fs::write(&config, text).unwrap();
         refused_whole(quickstart(&folder, &FREE_PORTS).output(), &[word]);
         refused_whole(Ok(run(&["check-config", "--config", path(&config)])), &[word]);
-        assert_eq!(listing(&folder), [config.clone()]);
+        assert_eq!(listing(&folder), std::slice::from_ref(&config));
     }
 }
 
