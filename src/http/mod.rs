@@ -84,9 +84,9 @@ pub fn router(state: State) -> Result<Api, BuildError> {
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
         .layer(DefaultBodyLimit::max(body::MAX_BODY))
         // The last one added is the first one to run.
-        .layer(middleware::from_fn(headers::set))
         .layer(CatchPanicLayer::custom(protect::panicked))
         .layer(middleware::from_fn_with_state(turns, protect::turn))
+        .layer(middleware::from_fn(headers::set))
         .layer(middleware::from_fn_with_state(Arc::clone(&state), record::record))
         .with_state(state);
     Ok(Api { router, routes, document })

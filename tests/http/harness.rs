@@ -13,9 +13,7 @@ use axum::{
     body::{Body, to_bytes},
     extract::ConnectInfo,
 };
-use base::{
-    Clock, DatabaseId, MockClock, Platform, Scope, SecretBytes, SecretString, TenantId, seal::Sealer,
-};
+use base::{Clock, MockClock, Platform, Scope, SecretBytes, SecretString, TenantId, seal::Sealer};
 use foundation::testing::{NOW, TestDb};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -45,6 +43,8 @@ pub(crate) struct Rig {
     pub(crate) directory: DirectoryWriter,
     pub(crate) routes: Vec<Entry>,
     pub(crate) document: Value,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) sealer: Arc<Sealer>,
     passwords: Arc<PasswordPool>,
     router: Router,
     _folder: tempfile::TempDir,
@@ -84,7 +84,7 @@ impl Rig {
         let config = journal::Config {
             segment_octets: 2 << 20,
             group_octets: 1 << 20,
-            ..journal::Config::new(folder.path().join("journal"), DatabaseId::from_bytes([1; 16]))
+            ..journal::Config::new(folder.path().join("journal"), db.identity().await.unwrap())
         };
         let journal = Arc::new(Journal::open(config, clock.clone()).unwrap());
         let (directory, writer) = Directory::create(HashKey::new([7; HASH_KEY_OCTETS]));
@@ -95,16 +95,22 @@ impl Rig {
             throttle_key: [2; 16],
         };
         let policy = Arc::new(Policy::new(Arc::clone(&directory), Arc::clone(&live), settings_of_policy));
+        let sealer = Arc::new(Sealer::new([(1, [9; 32])]).unwrap());
         let passwords = Arc::new(PasswordPool::new(Cost::TEST).unwrap());
         let state = State {
             db: (*db).clone(),
-            sealer: Arc::new(Sealer::new([(1, [9; 32])]).unwrap()),
+            sealer: Arc::clone(&sealer),
             passwords: Arc::clone(&passwords),
             fingerprint_key: SecretBytes::new(vec![5; 16]),
             throttle: Arc::new(LoginThrottle::new()),
             dictionary: Arc::new(radius::dictionary::builtin::dictionary().unwrap()),
             clock: clock.clone(),
-            observed: Observed { directory, live: Arc::clone(&live), policy: Arc::clone(&policy), journal },
+            observed: Observed {
+                directory,
+                live: Arc::clone(&live),
+                policy: Arc::clone(&policy),
+                journal: Arc::clone(&journal),
+            },
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             settings,
         };
@@ -118,6 +124,8 @@ impl Rig {
             directory: writer,
             routes,
             document: serde_json::to_value(document).unwrap(),
+            journal,
+            sealer,
             passwords,
             router,
             _folder: folder,
