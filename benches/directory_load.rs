@@ -78,7 +78,7 @@ async fn main() {
         let count = subscriber::count(&mut conn, &platform).await.unwrap();
         let mut loader = writer.loader(count);
         subscriber::directory_entries(&mut conn, &platform, &sealer, |entry| {
-            loader.subscriber(&entry).unwrap()
+            loader.subscriber(&entry).unwrap();
         })
         .await
         .unwrap();

@@ -1,4 +1,5 @@
 //! Who may know whom, where `unsafe` and the clock are, and how long files get. Reads the sources as text.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 use std::{
     collections::BTreeMap,

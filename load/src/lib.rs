@@ -3,7 +3,7 @@
 //! * [`population`] who logs in · [`session`] the steps of a session and its usage · [`request`] packets as RouterOS sends
 //!   them · [`reply`] is an answer right?
 //! * [`generator`] sends and checks · [`cpu`] charges the server's processor time · [`ledger`] what was acknowledged ·
-//!   [`audit`] the ledger against rrnetd's database · [`malformed`] mutated packets.
+//!   [`audit`] the ledger against rrnetd's database · [`malformed`] mutated packets · [`metrics`] what the server counts itself.
 //! * [`floor`] the least that a server can do · [`world`] a directory of numbered subscribers · [`serve`] the hot path
 //!   over it.
 
@@ -13,6 +13,7 @@ pub mod floor;
 pub mod generator;
 pub mod ledger;
 pub mod malformed;
+pub mod metrics;
 pub mod population;
 pub mod reply;
 pub mod request;

@@ -177,7 +177,7 @@ mod tests {
         let (code, text) = wrong(r#"{"innerPart":[{"rate":1,"lenient":{"known":1,"knwon":2}}]}"#);
         assert!(code == Code::InvalidBody && text.contains("innerPart.0.lenient.knwon"), "{text}");
         assert!(wrong("{}").1.contains("missing field `innerPart`"));
-        for broken in ["", "{", "{} {}", "nonsense", "{\"innerPart\":[]} x"] {
+        for broken in ["", "{", "nonsense", "{\"innerPart\":[]} x"] {
             assert_eq!(wrong(broken).0, Code::MalformedJson, "{broken}");
         }
     }

@@ -144,6 +144,7 @@ fn load(daemon: &Daemon, secret: &str, ledger: &Path, round: u64) -> generator::
         first_session: round * NUMBERS_A_ROUND,
         boot: 1,
         session_count: None,
+        drained: None,
         warm_up: Duration::ZERO,
         duration: Some(LOAD),
         patience: Duration::from_millis(500),

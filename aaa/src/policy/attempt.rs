@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(times(tenant(1), 10), [3, 2, 1]);
         assert_eq!(times(tenant(1), 1), [3]);
         assert_eq!(times(tenant(65), 10), [4], "65 shares a shard with 1");
-        assert_eq!(times(tenant(2), 10), []);
+        assert!(times(tenant(2), 10).is_empty());
         assert_eq!(log.newest(tenant(1), 10, |attempt| !attempt.outcome.is_accept()).len(), 1);
     }
 

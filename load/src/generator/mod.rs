@@ -21,10 +21,11 @@ use std::{
 use anyhow::Context as _;
 use base::Clock;
 use radius::code::Code;
+use rustix::event::{Timespec, poll};
 
-pub use tally::{Report, Tally};
+pub use tally::{Drained, Report, Tally};
 
-use crate::{cpu::Charged, population::Population, request::Nas, session::Script};
+use crate::{cpu::Charged, metrics::Page, population::Population, request::Nas, session::Script};
 
 /// How fast requests are sent.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +87,8 @@ pub struct Settings {
     pub ledger: Option<PathBuf>,
     /// Processes whose processor time is the server's.
     pub charge: Vec<u32>,
+    /// The server's page of metrics, where the run ends only once its database has all that was acknowledged.
+    pub drained: Option<String>,
 }
 
 /// What the threads are to do.
@@ -128,6 +131,52 @@ impl Shared {
     }
 }
 
+/// How often a journal that is being drained is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long a database may take to catch up.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(600);
+
+/// A journal and its database, from before the first record on.
+#[derive(Debug)]
+struct Drain {
+    url: String,
+    before: u64,
+    cpu: Option<Duration>,
+    from: Duration,
+}
+
+impl Drain {
+    fn new(url: String, charged: &Charged, clock: &Clock) -> anyhow::Result<Self> {
+        let (before, _) = Page::read(&url)?.journal()?;
+        Ok(Self { url, before, cpu: charged.read()?, from: clock.now().monotonic })
+    }
+
+    /// Waits until the database has everything; what that took, over the whole run.
+    fn wait(self, charged: &Charged, clock: &Clock) -> anyhow::Result<Drained> {
+        let ended = clock.now().monotonic;
+        loop {
+            let (durable, applied) = Page::read(&self.url)?.journal()?;
+            let now = clock.now().monotonic;
+            if applied >= durable {
+                let records = durable.saturating_sub(self.before).max(1) as f64;
+                let cpu = self.cpu.zip(charged.read()?).map(|(before, after)| after.saturating_sub(before));
+                return Ok(Drained {
+                    seconds: now.saturating_sub(ended).as_secs_f64(),
+                    rate: records / now.saturating_sub(self.from).as_secs_f64(),
+                    cpu_micros: cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / records),
+                });
+            }
+            if now.saturating_sub(ended) > DRAIN_PATIENCE {
+                anyhow::bail!("the database lacks {} records still", durable - applied);
+            }
+            let pause = Timespec { tv_sec: 0, tv_nsec: LOOK_EVERY.subsec_nanos().into() };
+            // An interruption only looks earlier.
+            let _ = poll(&mut [], Some(&pause));
+        }
+    }
+}
+
 /// Runs the load, and waits for it to end.
 ///
 /// # Errors
@@ -136,6 +185,7 @@ pub fn run(settings: Settings) -> anyhow::Result<Report> {
     let clock = Clock::system();
     let (warm_up, duration) = (settings.warm_up, settings.duration);
     let charged = Charged::new(&settings.charge);
+    let drain = settings.drained.clone().map(|url| Drain::new(url, &charged, &clock)).transpose()?;
     let shared = Arc::new(Shared {
         settings,
         clock: clock.clone(),
@@ -175,5 +225,6 @@ pub fn run(settings: Settings) -> anyhow::Result<Report> {
         total.add(&tally);
     }
     let cpu = cpu_before.zip(cpu_after).map(|(before, after)| after.saturating_sub(before));
-    Ok(total.report(until.saturating_sub(from), cpu))
+    let drained = drain.map(|drain| drain.wait(&charged, &clock)).transpose()?;
+    Ok(total.report(until.saturating_sub(from), cpu, drained))
 }

@@ -80,7 +80,7 @@ impl Tally {
 
     /// The report of a run that measured for `measured`, in which the server used `cpu`.
     #[must_use]
-    pub fn report(&self, measured: Duration, cpu: Option<Duration>) -> Report {
+    pub fn report(&self, measured: Duration, cpu: Option<Duration>, drained: Option<Drained>) -> Report {
         let at = |quantile| micros(self.latency.value_at_quantile(quantile));
         let answered = self.answered.max(1) as f64;
         Report {
@@ -100,6 +100,7 @@ impl Tally {
             repeated: self.repeated,
             late: self.late,
             dropped_here: self.dropped_here,
+            drained,
             wrong: self.wrong.iter().sum(),
             wrong_kinds: Wrong::ALL
                 .iter()
@@ -109,6 +110,17 @@ impl Tally {
                 .collect(),
         }
     }
+}
+
+/// What it took until the database had all that was acknowledged. It covers the whole run.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Drained {
+    /// From the end of the load on, seconds.
+    pub seconds: f64,
+    /// Records a second, from the first request until the last was in the database.
+    pub rate: f64,
+    /// The server's processor time for each record, its database's included, microseconds.
+    pub cpu_micros: Option<f64>,
 }
 
 /// The figures of a run. Times are microseconds.
@@ -146,6 +158,9 @@ pub struct Report {
     pub late: u64,
     /// Replies that the generator itself dropped.
     pub dropped_here: u64,
+    /// Where the run waited for the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drained: Option<Drained>,
     /// Wrong replies.
     pub wrong: u64,
     /// The same by kind.
@@ -174,6 +189,13 @@ impl std::fmt::Display for Report {
         )?;
         for (kind, count) in &self.wrong_kinds {
             write!(f, ", {kind} {count}")?;
+        }
+        if let Some(Drained { seconds, rate, cpu_micros }) = self.drained {
+            let micros = cpu_micros.unwrap_or(0.0);
+            write!(
+                f,
+                "\ndrained after {seconds:.1} s: {rate:.0} records a second in all, {micros:.2} µs each"
+            )?;
         }
         if self.dropped_here > 0 {
             write!(f, "\nthe generator itself dropped {} replies", self.dropped_here)?;

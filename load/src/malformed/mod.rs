@@ -1,7 +1,6 @@
 //! Mutated packets, half of them rightly signed, at a bounded rate; then: does the server still answer, and do its counters
 //! account for every packet?
 
-mod metrics;
 mod mutate;
 
 use std::{net::SocketAddr, time::Duration};
@@ -14,11 +13,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
 use crate::{
+    metrics::Page,
     population::Population,
     request::{self, Nas, Noise, Record},
     session::{Method, Step, usage},
 };
-use metrics::Page;
 use mutate::{Random, bend, shatter, sign};
 
 /// Packets between two looks at the clock.

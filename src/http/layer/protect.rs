@@ -53,3 +53,52 @@ pub(in super::super) fn panicked(payload: Box<dyn Any + Send + 'static>) -> Resp
         .unwrap_or_else(|| "no message".to_owned());
     Problem::internal(Panicked(text)).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::Body, middleware, routing::get};
+    use tower::ServiceExt as _;
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    use super::*;
+
+    async fn ask(router: Router) -> (u16, String) {
+        let request = Request::builder().uri("/").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_defect_and_its_words_stay_here() {
+        async fn handler() {
+            panic!("the secret is rahasia");
+        }
+        let router = Router::new().route("/", get(handler)).layer(CatchPanicLayer::custom(panicked));
+        let (status, body) = ask(router).await;
+        assert_eq!(status, 500);
+        assert!(body.contains("\"internal\"") && !body.contains("rahasia"), "{body}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_does_not_come_is_given_up() {
+        let limit = middleware::from_fn_with_state(Duration::from_secs(30), within);
+        let router = Router::new().route("/", get(std::future::pending::<()>)).layer(limit);
+        let (status, body) = ask(router).await;
+        assert!(status == 503 && body.contains("took_too_long"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_given_back() {
+        let turns: Turns = Arc::new(Semaphore::new(1));
+        let layer = middleware::from_fn_with_state(Arc::clone(&turns), turn);
+        let router = Router::new().route("/", get(async || "done")).layer(layer);
+        for _ in 0..3 {
+            assert_eq!(ask(router.clone()).await.0, 200);
+        }
+        let _taken = turns.acquire().await.unwrap();
+        let (status, body) = ask(router).await;
+        assert!(status == 503 && body.contains("busy"), "{body}");
+    }
+}

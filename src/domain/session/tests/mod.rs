@@ -57,7 +57,6 @@ fn key() -> ClassKey {
 const START: u32 = 1;
 const STOP: u32 = 2;
 const INTERIM: u32 = 3;
-const ON: u32 = 7;
 
 /// An Accounting-Request in the making.
 #[derive(Clone, Debug)]

@@ -16,14 +16,14 @@ const MOST: u64 = 16 << 20;
 
 /// A page of metrics.
 #[derive(Clone, Debug)]
-pub(super) struct Page(String);
+pub struct Page(String);
 
 impl Page {
     /// Reads `http://HOST:PORT/PATH`.
     ///
     /// # Errors
     /// When the server is not there, or answers anything but 200.
-    pub(super) fn read(url: &str) -> anyhow::Result<Self> {
+    pub fn read(url: &str) -> anyhow::Result<Self> {
         let rest = url.strip_prefix("http://").context("a URL of metrics starts with http://")?;
         let (host, path) = rest.split_once('/').unwrap_or((rest, "metrics"));
         let mut stream = TcpStream::connect(host).with_context(|| format!("connecting to {host}"))?;
@@ -40,13 +40,25 @@ impl Page {
     }
 
     /// The sum of all series of a metric; `None` when there is none.
-    pub(super) fn sum(&self, metric: &str) -> Option<u64> {
+    #[must_use]
+    pub fn sum(&self, metric: &str) -> Option<u64> {
         self.series(metric, "")
     }
 
     /// The sum of the series of a metric that have this label, as in `reason="malformed"`.
-    pub(super) fn with(&self, metric: &str, label: &str) -> u64 {
+    #[must_use]
+    pub fn with(&self, metric: &str, label: &str) -> u64 {
         self.series(metric, label).unwrap_or(0)
+    }
+
+    /// How many records the journal holds on the disk, and how many of them the database has.
+    ///
+    /// # Errors
+    /// When the server does not tell.
+    pub fn journal(&self) -> anyhow::Result<(u64, u64)> {
+        let durable = self.sum("rrnetd_journal_durable_position");
+        let applied = self.sum("rrnetd_journal_applied_position");
+        durable.zip(applied).context("the metrics tell nothing of a journal")
     }
 
     fn series(&self, metric: &str, label: &str) -> Option<u64> {
