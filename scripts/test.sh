@@ -13,7 +13,7 @@ export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-never}"
 mkdir -p "$CARGO_TARGET_DIR"
 
 steps=("$@")
-if ((${#steps[@]} == 0)); then steps=(lint docs deny tests nas power bench); fi
+if ((${#steps[@]} == 0)); then steps=(lint docs deny tests nas power); fi
 
 step_lint() {
     cargo fmt --all --check
