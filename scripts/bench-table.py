@@ -44,6 +44,21 @@ def main():
         here, there = figures[mode, name], figures[mode, other]
         return statistics.median(here[n][field] / there[n][field] for n in here.keys() & there.keys())
 
+    def drain(name):
+        """Where a database follows behind: the rate until it has everything, and the processor time with it."""
+        of = [one.get("drained") for one in figures["accounting", name].values()]
+        if None in of:
+            at_once = "at once" if name == "sql" else "–"
+            return at_once, median("accounting", name, "cpu_micros")
+        rate = statistics.median(one["rate"] for one in of)
+        text = f"{rate:,.0f}/s, {statistics.median(one['seconds'] for one in of):.1f} s behind"
+        if ("accounting", "sql") in figures:
+            peer = figures["accounting", "sql"]
+            here = figures["accounting", name]
+            times = statistics.median(here[n]["drained"]["rate"] / peer[n]["rate"] for n in here.keys() & peer.keys())
+            text += f", {times:.1f} × FreeRADIUS"
+        return text, statistics.median(one["cpu_micros"] for one in of)
+
     names = [name for name in TITLES if any(of == name for _, of in figures)]
     print(f"{machine()}; {rounds} interleaved rounds of {seconds} s, medians; {subscribers} subscribers; loopback.\n")
     print("| authentication: server's CPU a request | " + " | ".join(MODES.values()) + " |")
@@ -61,8 +76,8 @@ def main():
                 cell += f", {ratio(mode, name, 'sqlite', 'cpu_micros'):.1f} × rrnetd"
             cells.append(cell)
         print(f"| {TITLES[name]} | " + " | ".join(cells) + " |")
-    print("\n| durable accounting | acknowledged | CPU a record | p99 | p99 at half of the rate |")
-    print("|---|---|---|---|---|")
+    print("\n| durable accounting | acknowledged | until in the database | CPU a record | p99 | p99 at half of the rate |")
+    print("|---|---|---|---|---|---|")
     for name in names:
         if ("accounting", name) not in figures:
             continue
@@ -72,7 +87,8 @@ def main():
             rate += f", {ratio('accounting', name, 'sql', 'rate'):.1f} × FreeRADIUS"
         half = f"{median('half', name, 'p99_micros') / 1e3:.1f} ms" if ("half", name) in figures else "–"
         late = f"{median('accounting', name, 'p99_micros') / 1e3:.1f} ms"
-        print(f"| {title} | {rate} | {median('accounting', name, 'cpu_micros'):.1f} µs | {late} | {half} |")
+        drained, micros = drain(name)
+        print(f"| {title} | {rate} | {drained} | {micros:.1f} µs | {late} | {half} |")
     lost = {
         f"{name} {mode}": sum(one["lost"] for one in of.values()) for (mode, name), of in figures.items()
     }

@@ -161,7 +161,13 @@ start_daemon() {
         -H "rrnetd-tenant: $tenant" -H 'content-type: text/csv' -H "idempotency-key: bench" --data-binary "@$folder/$name.csv")
     (($(echo "$answer" | json "['report']['ready']") == subscribers)) || die "$name: the import says ${answer:0:400}"
     server[$name]="127.0.0.1:$auth 127.0.0.1:$acct $started${pids_of_database:+,$pids_of_database} http://127.0.0.1:$http/metrics"
-    # The directory follows within 50 ms; the last subscriber shows that it has.
+    # So many changes at once take the directory a moment.
+    local deadline=$((SECONDS + READY_SECONDS))
+    until (($(curl -sS "http://127.0.0.1:$http/metrics" |
+        awk '/^rrnetd_directory_entries\{kind="subscriber"\}/ { print $2 }') >= subscribers)); do
+        ((SECONDS < deadline)) || die "$name: the directory does not follow"
+        sleep 0.1
+    done
     measure "$name" pap 0.2 >/dev/null || die "$name does not answer its subscribers"
 }
 
@@ -236,6 +242,13 @@ if wanted sql; then
     names+=(sql)
 fi
 
+# drained NAME MODE: the option by which accounting waits for the database, and charges it.
+drained() {
+    local metrics
+    read -r _ _ _ metrics <<<"${server[$1]}"
+    if [[ $2 == accounting && $metrics != - ]]; then echo "--drained=$metrics"; fi
+}
+
 say "measuring: $rounds rounds of $seconds s"
 results=$folder/results
 for ((round = 0; round < rounds; round++)); do
@@ -246,7 +259,8 @@ for ((round = 0; round < rounds; round++)); do
             # FreeRADIUS with a users file keeps no accounting.
             if [[ $name == users && $mode == accounting ]]; then continue; fi
             session=$((session + 5000000))
-            figures=$(measure "$name" "$mode" "$seconds") || die "$name, $mode: ${figures:-no figures}"
+            # shellcheck disable=SC2046  # one option or none
+            figures=$(measure "$name" "$mode" "$seconds" $(drained "$name" "$mode")) || die "$name, $mode: ${figures:-no figures}"
             echo "$round $mode $name $figures" >>"$results"
         done
     done
@@ -260,7 +274,8 @@ for name in sqlite postgres path; do
         "$results" | sort -g | awk '{ rates[NR] = $1 } END { printf "%d", rates[int((NR + 1) / 2)] / 2 }')
     for ((round = 0; round < rounds; round++)); do
         session=$((session + 5000000))
-        echo "$round half $name $(measure "$name" accounting "$seconds" --rate "$rate")" >>"$results"
+        # shellcheck disable=SC2046  # one option or none
+        echo "$round half $name $(measure "$name" accounting "$seconds" --rate "$rate" $(drained "$name" accounting))" >>"$results"
     done
 done
 

@@ -40,18 +40,29 @@ CREATE TABLE session (
 -- What no month's partition takes: sessions dated by a router's wrong clock.
 CREATE TABLE session_other PARTITION OF session DEFAULT;
 
--- Makes the partition of the month (UTC) that a time lies in. Called ahead of time, so that a month is empty when it is made.
+-- Makes the partition of the month (UTC) that a time lies in, and moves there what came before it was made. Called ahead of
+-- time, so that there is nothing to move.
 CREATE FUNCTION make_session_month(at BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
 DECLARE
     first_day TIMESTAMPTZ := date_trunc('month', to_timestamp(at / 1000.0), 'UTC');
     next_month TIMESTAMPTZ := (first_day AT TIME ZONE 'UTC' + INTERVAL '1 month') AT TIME ZONE 'UTC';
+    name TEXT := 'session_' || to_char(first_day AT TIME ZONE 'UTC', 'YYYY_MM');
+    first_milli BIGINT := extract(epoch FROM first_day) * 1000;
+    next_milli BIGINT := extract(epoch FROM next_month) * 1000;
 BEGIN
+    -- Two nodes may come at once.
+    PERFORM pg_advisory_xact_lock(hashtext('make_session_month'));
+    IF to_regclass(name) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    LOCK TABLE session_other IN ACCESS EXCLUSIVE MODE;
+    EXECUTE format('CREATE TABLE %I (LIKE session INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
     EXECUTE format(
-        'CREATE TABLE IF NOT EXISTS %I PARTITION OF session FOR VALUES FROM (%s) TO (%s)',
-        'session_' || to_char(first_day AT TIME ZONE 'UTC', 'YYYY_MM'),
-        (extract(epoch FROM first_day) * 1000)::BIGINT,
-        (extract(epoch FROM next_month) * 1000)::BIGINT
+        'WITH moved AS (DELETE FROM session_other WHERE started_at >= %s AND started_at < %s RETURNING *) '
+        'INSERT INTO %I SELECT * FROM moved',
+        first_milli, next_milli, name
     );
+    EXECUTE format('ALTER TABLE session ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)', name, first_milli, next_milli);
 END
 $$;
 CREATE INDEX session_name ON session (name_hash, started_at);

@@ -25,7 +25,7 @@ impl Query<'_> {
         let Some(last) = list.last() else { return self.push("(NULL)") };
         let filled = LIST_SIZES.into_iter().find(|size| *size >= list.len()).unwrap_or(list.len());
         self = self.push("(");
-        let mut binder = Binder { query: &mut self, separator: "" };
+        let mut binder = Binder { query: &mut self, separator: "", is_counted: true };
         for value in list.iter().chain(std::iter::repeat_n(last, filled - list.len())) {
             binder.push(value.clone());
         }
@@ -38,6 +38,10 @@ impl Query<'_> {
 pub struct Binder<'q, 'c> {
     query: &'q mut Query<'c>,
     separator: &'static str,
+    /// Parameters carry their number. SQLite keeps those as names, which the driver looks up one after the other for each
+    /// value: thousands of them take longer than the statement. Without numbers values go by their order alone, which
+    /// holds only where the whole statement has none.
+    is_counted: bool,
 }
 
 impl Binder<'_, '_> {
@@ -46,7 +50,11 @@ impl Binder<'_, '_> {
         self.query.values.add(value);
         let number = self.query.bound();
         self.query.text().push_str(self.separator);
-        self.query.push_number(number);
+        if self.is_counted {
+            self.query.push_number(number);
+        } else {
+            self.query.text().push('?');
+        }
         self.separator = ", ";
     }
 }
@@ -65,6 +73,7 @@ pub async fn insert<R>(
     bind: impl Fn(&mut Binder<'_, '_>, &R),
 ) -> Result<u64> {
     let (head, tail) = (head.into(), tail.into());
+    let is_counted = !conn.is_sqlite() || head.sqlite.contains('$') || tail.sqlite.contains('$');
     let mut touched = 0;
     let mut rest = rows;
     let mut most = CHUNK;
@@ -75,7 +84,7 @@ pub async fn insert<R>(
         let mut at = 0;
         while at < size {
             query.text().push_str(if at == 0 { "(" } else { "), (" });
-            bind(&mut Binder { query: &mut query, separator: "" }, &rest[at]);
+            bind(&mut Binder { query: &mut query, separator: "", is_counted }, &rest[at]);
             if at == 0 {
                 most = most.min(MAX_PARAMETERS / query.bound().max(1)).max(1);
                 size = size_of_statement(rest.len(), most);

@@ -57,6 +57,11 @@ impl Conn {
         self.progress.written += rows;
     }
 
+    /// Whether it leads to SQLite.
+    pub(super) const fn is_sqlite(&self) -> bool {
+        matches!(self.inner, Inner::Sqlite(_) | Inner::SqliteTx(_))
+    }
+
     /// How many rows were written through this connection.
     pub(crate) const fn written(&self) -> u64 {
         self.progress.written

@@ -165,6 +165,13 @@ impl Working {
         let row = &mut self.rows[index];
         row.subscriber_id =
             row.subscriber_id.or(event.cookie.map(|cookie| cookie.subscriber)).or(item.subscriber);
+        // Late word of a session from before a restart; those that were stored by then are closed in small steps.
+        let origin = (*tenant, *router);
+        if let Some(&at) = self.restarts.get(&origin).max(self.told.get(&origin))
+            && row.updated_at < at
+        {
+            row.presume_ended(at, EndCause::RouterRestarted);
+        }
         if let Some(subscriber) = row.subscriber_id
             && added != Usage::default()
         {

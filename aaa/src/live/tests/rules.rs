@@ -96,6 +96,7 @@ fn a_presumed_end_gives_way_to_newer_packets_and_to_the_stop() {
         Step::Over,
         "its id has a new owner"
     );
+    assert_eq!(progress.end.unwrap().at, at(300), "it ended no earlier than its last word");
 }
 
 #[test]

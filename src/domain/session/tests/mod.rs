@@ -3,6 +3,7 @@
 mod draining;
 mod ends;
 mod order;
+mod property;
 mod searching;
 
 use std::sync::Arc;
@@ -57,6 +58,7 @@ fn key() -> ClassKey {
 const START: u32 = 1;
 const STOP: u32 = 2;
 const INTERIM: u32 = 3;
+const ON: u32 = 7;
 
 /// An Accounting-Request in the making.
 #[derive(Clone, Debug)]
@@ -281,6 +283,11 @@ impl World {
         assert_eq!(page.next, None);
         page.rows.reverse();
         page.rows
+    }
+
+    /// A tenant's session with that id.
+    async fn sessions_of(&self, number: u16, id: SessionId) -> StoredSession {
+        find(&mut self.db.conn().await.unwrap(), &self.scope(number), id).await.unwrap().unwrap()
     }
 
     /// The only session of tenant 1.

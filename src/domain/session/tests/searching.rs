@@ -1,1 +1,146 @@
-//! Search.
+//! Who had an address when, lists page by page, and the months of PostgreSQL.
+
+use super::{super::housekeeping, *};
+
+foundation::battery! {
+    who_had_an_address_at_a_moment,
+    an_ipv6_address_is_found_by_its_prefixes,
+    lists_are_paged_and_filtered,
+    months_have_partitions,
+}
+
+async fn holders(world: &World, number: u16, address: &str, seconds: i64) -> Vec<String> {
+    let mut conn = world.db.conn().await.unwrap();
+    let rows =
+        at_address(&mut conn, &world.scope(number), address.parse().unwrap(), at(seconds)).await.unwrap();
+    rows.into_iter().map(|row| row.acct_session_id).collect()
+}
+
+async fn who_had_an_address_at_a_moment(db: TestDb) {
+    let world = World::new(db).await;
+    let first = |status, seconds, time| packet(status, seconds, time).named(b"8100000a");
+    world
+        .take(&[
+            first(START, 100, None),
+            first(STOP, 200, Some(100)),
+            packet(START, 200, None).named(b"8100000b"),
+            packet(START, 100, None).named(b"8100000c").with(8, &[10, 1, 0, 8]),
+            packet(START, 0, None).on(100),
+        ])
+        .await;
+    let held = async |seconds| holders(&world, 1, "10.1.0.7", seconds).await;
+    assert!(held(99).await.is_empty());
+    for seconds in [100, 150, 199] {
+        assert_eq!(held(seconds).await, ["8100000a"]);
+    }
+    assert_eq!(held(200).await, ["8100000b", "8100000a"], "within one millisecond both did");
+    assert_eq!(held(201).await, ["8100000b"]);
+    assert_eq!(held(1_000_000).await, ["8100000b"], "open to this day");
+    assert_eq!(
+        holders(&world, 1, "::ffff:10.1.0.8", 150).await,
+        ["8100000c"],
+        "an IPv4 address in IPv6's clothes"
+    );
+    assert_eq!(holders(&world, 2, "10.1.0.7", 150).await, ["8100000c"], "the other tenant's own");
+    assert!(holders(&world, 2, "10.1.0.8", 150).await.is_empty());
+}
+
+/// An address as it stands behind prefix attributes: RFC 3162 §2.3, RFC 4818 §3.
+fn prefix(length: u8, text: &str) -> Vec<u8> {
+    let address: std::net::Ipv6Addr = text.parse().unwrap();
+    [&[0, length], &address.octets()[..]].concat()
+}
+
+async fn an_ipv6_address_is_found_by_its_prefixes(db: TestDb) {
+    let world = World::new(db).await;
+    let address: std::net::Ipv6Addr = "2001:db8::1:5".parse().unwrap();
+    world
+        .take(&[
+            packet(START, 0, None).named(b"framed address").with(168, &address.octets()),
+            packet(START, 0, None).named(b"framed prefix").with(97, &prefix(64, "2001:db8:0:7::")),
+            packet(START, 0, None).named(b"delegated 56").with(123, &prefix(56, "2001:db8:0:100::")),
+            packet(START, 0, None).named(b"delegated 59").with(123, &prefix(59, "2001:db8:0:220::1")),
+            packet(STOP, 60, Some(60)).named(b"framed prefix"),
+        ])
+        .await;
+    let held = async |address: &str| holders(&world, 1, address, 30).await;
+    assert_eq!(held("2001:db8::1:5").await, ["framed address"]);
+    assert_eq!(held("2001:db8:0:7:a:b:c:d").await, ["framed prefix"]);
+    assert_eq!(held("2001:db8:0:1ff::9").await, ["delegated 56"]);
+    assert_eq!(held("2001:db8:0:23f::9").await, ["delegated 59"]);
+    assert!(held("2001:db8:0:240::9").await.is_empty());
+    assert!(held("2001:db8::1:6").await.is_empty());
+    assert!(holders(&world, 1, "2001:db8:0:7::1", 61).await.is_empty());
+}
+
+async fn lists_are_paged_and_filtered(db: TestDb) {
+    let world = World::new(db).await;
+    let mut packets: Vec<Packet> =
+        (0..10_u8).map(|number| packet(START, i64::from(number / 4), None).named(&[number])).collect();
+    packets.push(packet(STOP, 60, Some(60)).named(&[3]));
+    packets.push(packet(START, 0, None).by(b"other", 9).on(2));
+    packets.push(packet(START, 0, None).on(100));
+    world.take(&packets).await;
+    let mut conn = world.db.conn().await.unwrap();
+    let scope = world.scope(1);
+    let mut told = async |filter: Filter| {
+        let (mut rows, mut after) = (Vec::new(), None);
+        loop {
+            let page = list(&mut conn, &scope, &filter, &PageRequest::new(Some(3), after)).await.unwrap();
+            assert!(page.rows.len() <= 3);
+            rows.extend(page.rows);
+            after = page.next;
+            if after.is_none() {
+                return rows;
+            }
+        }
+    };
+    let all = told(Filter::default()).await;
+    assert_eq!(all.len(), 11);
+    assert!(
+        all.is_sorted_by(|a, b| (a.started_at, a.id) > (b.started_at, b.id)),
+        "the newest first, each once"
+    );
+    let budi = Filter { subscriber: Some(subscriber(1)), ..Filter::default() };
+    assert_eq!(told(budi).await.len(), 10);
+    assert_eq!(told(Filter { open_only: true, ..budi }).await.len(), 9);
+    assert_eq!(told(Filter { router: Some(router(2)), ..Filter::default() }).await.len(), 1);
+    let found = find(&mut world.db.conn().await.unwrap(), &scope, all[4].id).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&all[4]));
+    let mut conn = world.db.conn().await.unwrap();
+    assert_eq!(find(&mut conn, &world.scope(2), all[4].id).await.unwrap(), None, "another tenant's");
+    for broken in ["x", "1.x", "", "9999999999999999999.0192d3b0-0000-7000-8000-000000000000"] {
+        let request = PageRequest::new(None, Some(broken.into()));
+        let error = list(&mut conn, &scope, &Filter::default(), &request).await.unwrap_err();
+        assert!(matches!(error, ListError::Cursor), "{broken}");
+    }
+}
+
+async fn months_have_partitions(db: TestDb) {
+    let world = World::new(db).await;
+    let day = 86_400;
+    // What is dated by a wrong clock, or comes before its month is made, is taken all the same.
+    world
+        .take(&[
+            packet(START, 0, None).named(b"now"),
+            packet(INTERIM, 0, Some(300_000_000)).named(b"nine years ago"),
+            packet(START, 12 * day, None).named(b"next month"),
+        ])
+        .await;
+    for _ in 0..2 {
+        housekeeping::make_partitions(&world.db, NOW).await.unwrap();
+    }
+    world.take(&[packet(STOP, 60, Some(60)).named(b"now"), packet(START, 70, None).named(b"later")]).await;
+    assert_eq!(world.sessions(1).await.len(), 4);
+    if world.db.is_sqlite() {
+        return;
+    }
+    let mut conn = world.db.conn().await.unwrap();
+    let rows: Vec<(String, i64)> = conn
+        .query("SELECT CAST(CAST(tableoid AS regclass) AS TEXT), COUNT(*) FROM session GROUP BY 1 ORDER BY 1")
+        .fetch_all()
+        .await
+        .unwrap();
+    let told: Vec<_> = rows.iter().map(|(name, count)| (name.rsplit('.').next().unwrap(), *count)).collect();
+    assert_eq!(told, [("session_2026_11", 2), ("session_2026_12", 1), ("session_other", 1)]);
+}
