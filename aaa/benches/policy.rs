@@ -71,10 +71,10 @@ fn measure(subscribers: u32) -> Outcome {
     let pap = packets(&|user| pap(user));
     world.report("floor: verified and signed", &pap, |packet, out, _| floor(packet, out));
     world.report("PAP accept", &pap, |packet, out, scratch| world.access(packet, out, scratch));
-    world.report("  of which identified", &pap, |packet, _, _| {
+    world.report("  of which identified", &pap, |packet, _, scratch| {
         world
             .policy
-            .identify(&datagram(packet))
+            .identify(scratch, &datagram(packet))
             .is_ok_and(|request| black_box(request.key()) == request.key())
     });
     let chaps = packets(&|user| access(user, chap));
@@ -85,7 +85,7 @@ fn measure(subscribers: u32) -> Outcome {
     });
     world.report("from an unknown address", &pap, |packet, out, scratch| {
         let datagram = Datagram { peer: SocketAddr::from(([198, 51, 100, 9], 1)), ..datagram(packet) };
-        let _ = black_box((world.policy.identify(&datagram), &out, &scratch));
+        let _ = black_box((world.policy.identify(scratch, &datagram), &out));
         true
     });
     two_at_once(&world, &pap);
@@ -135,7 +135,7 @@ impl World {
     }
 
     fn access(&self, packet: &[u8], out: &mut [u8], scratch: &mut Scratch) -> bool {
-        let Ok(request) = self.policy.identify(&datagram(packet)) else { return false };
+        let Ok(request) = self.policy.identify(scratch, &datagram(packet)) else { return false };
         black_box(request.key());
         let is_reply = matches!(self.policy.answer(self.now, &request, scratch, out), Action::Reply { .. });
         is_reply && out[0] == Code::ACCESS_ACCEPT.0
@@ -143,7 +143,7 @@ impl World {
 
     fn account(&self, packet: &[u8], out: &mut [u8], scratch: &mut Scratch) -> bool {
         let datagram = Datagram { port: Port::Accounting, ..datagram(packet) };
-        let Ok(request) = self.policy.identify(&datagram) else { return false };
+        let Ok(request) = self.policy.identify(scratch, &datagram) else { return false };
         black_box(request.key());
         let is_record = matches!(self.policy.answer(self.now, &request, scratch, out), Action::Record { .. });
         self.policy.recorded(self.now, &request, scratch);

@@ -127,7 +127,9 @@ fn ask(path: &HotPath, kind: Kind, requests: &[Vec<u8>], clock: &Clock) -> Outco
     let started = clock.now();
     for bytes in requests {
         let datagram = Datagram { bytes, peer: SocketAddr::new(ROUTER, 40_000), local: ROUTER, port };
-        let Ok(request) = policy.identify(&datagram) else { anyhow::bail!("a request is not recognised") };
+        let Ok(request) = policy.identify(&mut scratch, &datagram) else {
+            anyhow::bail!("a request is not recognised")
+        };
         black_box(request.key());
         match policy.answer(started, &request, &mut scratch, &mut out) {
             Action::Reply { length } if kind != Kind::Start && out[0] == 2 => {

@@ -153,7 +153,7 @@ impl Network {
         let peer = std::net::SocketAddr::new(ROUTER.parse().unwrap(), 1024);
         let datagram = Datagram { bytes: packet, peer, local: "203.0.113.1".parse().unwrap(), port };
         let (policy, now) = (&self.rig.policy, self.rig.clock.now());
-        let identified = policy.identify(&datagram).unwrap();
+        let identified = policy.identify(&mut self.scratch, &datagram).unwrap();
         let mut out = [0; 4096];
         let action = policy.answer(now, &identified, &mut self.scratch, &mut out);
         if let Action::Record { kind, version, tenant, router, .. } = action {

@@ -20,7 +20,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -67,6 +67,7 @@ pub struct Directory {
     plans: cow::CowMap<PlanId, Arc<Plan>>,
     tenants: cow::CowMap<TenantId, Arc<Tenant>>,
     as_of: AtomicI64,
+    generation: AtomicU64,
 }
 
 /// How many entries there are.
@@ -94,6 +95,7 @@ impl Directory {
             plans: cow::CowMap::new(key),
             tenants: cow::CowMap::new(key),
             as_of: AtomicI64::new(NEVER),
+            generation: AtomicU64::new(0),
         });
         (Arc::clone(&directory), DirectoryWriter::new(directory))
     }
@@ -109,6 +111,12 @@ impl Directory {
     #[must_use]
     pub fn as_of(&self) -> Option<Timestamp> {
         Some(self.as_of.load(Ordering::Acquire)).filter(|at| *at != NEVER).map(Timestamp::from_millis)
+    }
+
+    /// Rises with every change of a tenant, a router or a plan: who keeps copies of them forgets those of another generation.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// How old its knowledge is at `now`; `None` while it is not ready.

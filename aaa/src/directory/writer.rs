@@ -74,6 +74,7 @@ impl DirectoryWriter {
     /// When a subscriber cannot be packed; the directory then keeps what it knew of it.
     pub fn apply(&mut self, change: Change) -> Result<(), PackError> {
         let directory = &*self.directory;
+        let is_shared = !matches!(change, Change::Subscriber(_) | Change::SubscriberGone(_));
         match change {
             Change::Tenant(tenant) => drop(directory.tenants.insert(tenant.id, Arc::new(tenant))),
             Change::TenantGone(id) => drop(directory.tenants.remove(&id)),
@@ -83,6 +84,9 @@ impl DirectoryWriter {
             Change::PlanGone(id) => drop(directory.plans.remove(&id)),
             Change::Subscriber(subscriber) => self.put(SubscriberHandle::pack(&subscriber)?),
             Change::SubscriberGone(id) => self.remove(id),
+        }
+        if is_shared {
+            directory.generation.fetch_add(1, Ordering::Release);
         }
         Ok(())
     }
@@ -131,6 +135,7 @@ impl DirectoryWriter {
             directory.ids.replace(number, fresh);
         }
         directory.routers.replace(loaded.routers);
+        directory.generation.fetch_add(1, Ordering::Release);
         self.positions = loaded.positions;
         self.caught_up(as_of);
     }

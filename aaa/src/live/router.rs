@@ -268,6 +268,8 @@ impl RouterState {
 pub(super) struct Routers {
     shards: Box<[RouterShard]>,
     tenants: Mutex<HashMap<TenantId, Arc<TenantState>>>,
+    /// Rises whenever a router's state is no longer the one that was given out.
+    generation: AtomicU64,
 }
 
 type RouterShard = ArcSwap<HashMap<RouterId, Arc<RouterState>, BuildHasherDefault<IdHasher>>>;
@@ -298,7 +300,15 @@ const ROUTER_SHARDS: usize = 64;
 
 impl Routers {
     pub(super) fn new() -> Self {
-        Self { shards: (0..ROUTER_SHARDS).map(|_| ArcSwap::default()).collect(), tenants: Mutex::default() }
+        Self {
+            shards: (0..ROUTER_SHARDS).map(|_| ArcSwap::default()).collect(),
+            tenants: Mutex::default(),
+            generation: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     pub(super) fn find(&self, id: RouterId) -> Option<Arc<RouterState>> {
@@ -323,8 +333,11 @@ impl Routers {
             .or_insert_with(|| Arc::new(TenantState { id: tenant, open: AtomicU64::new(0) }));
         let router = Arc::new(RouterState::new(id, Arc::clone(tenant)));
         let mut map = HashMap::clone(&self.shard(id).load());
-        map.insert(id, Arc::clone(&router));
+        let is_replaced = map.insert(id, Arc::clone(&router)).is_some();
         self.shard(id).store(Arc::new(map));
+        if is_replaced {
+            self.generation.fetch_add(1, Ordering::Release);
+        }
         router
     }
 
@@ -334,6 +347,7 @@ impl Routers {
         let mut map = HashMap::clone(&self.shard(id).load());
         if map.remove(&id).is_some() {
             self.shard(id).store(Arc::new(map));
+            self.generation.fetch_add(1, Ordering::Release);
         }
     }
 

@@ -126,6 +126,12 @@ impl Live {
         self.routers.find(id)
     }
 
+    /// Rises whenever a router's state is replaced or forgotten: who keeps one asks for it anew.
+    #[must_use]
+    pub fn routers_generation(&self) -> u64 {
+        self.routers.generation()
+    }
+
     /// Forgets a router that was deleted.
     pub fn forget_router(&self, id: RouterId) {
         self.routers.forget(id);

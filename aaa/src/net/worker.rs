@@ -183,7 +183,7 @@ impl Worker {
         let local = received.local.unwrap_or_else(|| listener.socket.local().ip());
         let end = End { peer: received.peer, local: answer_from(local) };
         let datagram = Datagram { bytes: received.bytes, peer: received.peer, local, port: listener.port };
-        let request = match policy.identify(&datagram) {
+        let request = match policy.identify(&mut self.scratch, &datagram) {
             Ok(request) => request,
             Err(reason) => return self.counters.dropped(reason),
         };

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use base::{MacAddress, Now, SessionId, SubscriberId, TenantId, Timestamp};
+use base::{MacAddress, Now, SessionId, SubscriberId, Timestamp};
 use radius::{
     credential::{
         Credential,
@@ -81,9 +81,10 @@ impl From<DropReason> for Refusal {
 
 /// What an Accept is made of.
 #[derive(Debug)]
-pub(super) struct Grant {
+pub(super) struct Grant<'r> {
     pub(super) subscriber: SubscriberHandle,
-    pub(super) tenant: Arc<Tenant>,
+    pub(super) tenant: &'r Tenant,
+    /// To be given back to the worker's memo.
     pub(super) plan: Arc<Plan>,
     pub(super) session: SessionId,
     /// Validity or access hours end then.
@@ -104,13 +105,13 @@ pub(super) enum Proof {
 
 impl Policy {
     /// Judges an Access-Request. Nothing is rejected that is merely not known yet (RFC 5080 §2.6.1).
-    pub(super) fn judge(
+    pub(super) fn judge<'r>(
         &self,
         now: Now,
-        request: &Identified<'_>,
+        request: &'r Identified<'_>,
         access: &Access<'_>,
         scratch: &mut Scratch,
-    ) -> Result<Grant, Refusal> {
+    ) -> Result<Grant<'r>, Refusal> {
         let reject = |outcome| Refusal::Reject(outcome, None);
         match access.service {
             Service::RouterLogin => return Err(reject(Outcome::RouterLogin)),
@@ -127,31 +128,31 @@ impl Policy {
         if !self.directory.ready() {
             return Err(DropReason::DirectoryIncomplete.into());
         }
-        let tenant = self.directory.tenant(request.router.tenant).ok_or(DropReason::DirectoryIncomplete)?;
+        let tenant = request.tenant().ok_or(DropReason::DirectoryIncomplete)?;
         let subscriber =
-            find_subscriber(&self.directory, &tenant, access.username).ok_or(reject(Outcome::UnknownUser))?;
+            find_subscriber(&self.directory, tenant, access.username).ok_or(reject(Outcome::UnknownUser))?;
         self.grant(now, request, access, scratch, tenant, subscriber)
     }
 
     /// The password first, then every rule; the reservation last, for it must be given back when anything else fails.
-    fn grant(
+    fn grant<'r>(
         &self,
         now: Now,
-        request: &Identified<'_>,
+        request: &'r Identified<'_>,
         access: &Access<'_>,
         scratch: &mut Scratch,
-        tenant: Arc<Tenant>,
+        tenant: &'r Tenant,
         subscriber: SubscriberHandle,
-    ) -> Result<Grant, Refusal> {
+    ) -> Result<Grant<'r>, Refusal> {
         let view = subscriber.view();
         let reject = |outcome| Refusal::Reject(outcome, Some(view.id()));
         let proof = prove(view, request, access).map_err(reject)?;
-        let plan = self
-            .directory
-            .plan(view.plan())
+        let plan = scratch
+            .memo
+            .take_plan(&self.directory, view.plan())
             .filter(|plan| plan.tenant == tenant.id)
             .ok_or(DropReason::DirectoryIncomplete)?;
-        let ends_at = allowed(now, view, &tenant, &plan, request, access).map_err(reject)?;
+        let ends_at = allowed(now, view, tenant, &plan, request, access).map_err(reject)?;
         let session = scratch.session_id(now);
         let limit = view.simultaneous().unwrap_or(plan.simultaneous);
         if limit > 0 {
@@ -177,7 +178,7 @@ impl Policy {
         let admission = Admission {
             subscriber,
             limit,
-            router: &request.state,
+            router: request.state(),
             mac: access.mac,
             nas_port: request.index.nas_port(),
             session,
@@ -210,11 +211,8 @@ impl Policy {
     }
 
     /// What accounting needs of the user of a session: who it is, and how often it reports.
-    pub(super) fn profile(&self, tenant: TenantId, username: &[u8]) -> crate::live::Profile {
-        let subscriber = self
-            .directory
-            .tenant(tenant)
-            .and_then(|tenant| find_subscriber(&self.directory, &tenant, username));
+    pub(super) fn profile(&self, tenant: Option<&Tenant>, username: &[u8]) -> crate::live::Profile {
+        let subscriber = tenant.and_then(|tenant| find_subscriber(&self.directory, tenant, username));
         let Some(subscriber) = subscriber else { return crate::live::Profile::default() };
         let view = subscriber.view();
         let plan = self.directory.plan(view.plan());
@@ -255,7 +253,7 @@ fn prove(view: SubscriberView<'_>, request: &Identified<'_>, access: &Access<'_>
         }
     };
     let is_right = match &access.credential {
-        Credential::Pap(hidden) => hidden.matches(password, &request.router.secret),
+        Credential::Pap(hidden) => hidden.matches(password, &request.router().secret),
         Credential::Chap(response) => response.matches(password),
         Credential::MsChap1(response) => {
             let text = std::str::from_utf8(password).map_err(|_| Outcome::WrongPassword)?;
@@ -310,7 +308,7 @@ fn allowed(
     if !is_right_service {
         return Err(Outcome::WrongService);
     }
-    if view.router().is_some_and(|router| router != request.router.id) {
+    if view.router().is_some_and(|router| router != request.router().id) {
         return Err(Outcome::WrongRouter);
     }
     if !view.mac_lock().allows(access.mac) {

@@ -14,9 +14,11 @@ use radius::{
 use super::{
     Policy,
     contract::{Datagram, DropReason, Port},
+    memo::Sender,
+    scratch::Scratch,
 };
 use crate::{
-    directory::entry::{MessageAuthenticatorPolicy, Router},
+    directory::entry::{MessageAuthenticatorPolicy, Router, Tenant},
     live::{Path, RouterState},
 };
 
@@ -25,8 +27,7 @@ use crate::{
 pub struct Identified<'a> {
     pub(super) index: Index<'a>,
     pub(super) ask: Ask,
-    pub(super) router: Arc<Router>,
-    pub(super) state: Arc<RouterState>,
+    sender: Arc<Sender>,
     pub(super) path: Path,
     pub(super) port: Port,
     key: Key,
@@ -48,7 +49,17 @@ impl<'a> Identified<'a> {
     /// The router that sent it.
     #[must_use]
     pub fn router(&self) -> &Router {
-        &self.router
+        &self.sender.router
+    }
+
+    /// The router's tenant; `None` while the directory does not know it.
+    pub(super) fn tenant(&self) -> Option<&Tenant> {
+        self.sender.tenant.as_deref()
+    }
+
+    /// What is observed of the router.
+    pub(super) fn state(&self) -> &Arc<RouterState> {
+        &self.sender.state
     }
 }
 
@@ -59,78 +70,80 @@ impl Policy {
     ///
     /// # Errors
     /// When the datagram is to be discarded, and why.
-    pub fn identify<'a>(&self, datagram: &Datagram<'a>) -> Result<Identified<'a>, DropReason> {
+    pub fn identify<'a>(
+        &self,
+        scratch: &mut Scratch,
+        datagram: &Datagram<'a>,
+    ) -> Result<Identified<'a>, DropReason> {
         let peer = datagram.peer.ip();
-        let routers = self.directory.routers_at(peer).ok_or(DropReason::UnknownClient)?;
+        let senders =
+            scratch.memo.senders(&self.directory, &self.live, peer).ok_or(DropReason::UnknownClient)?;
         let index = Index::parse(datagram.bytes).map_err(|_| DropReason::Malformed)?;
         let service = match datagram.port {
             Port::Authentication => Service::Authentication,
             Port::Accounting => Service::Accounting,
         };
         let ask = service.ask(index.packet().code()).ok_or(DropReason::UnexpectedCode)?;
-        let router = self.sender(&routers, &index, ask)?;
-        let state = self.live.router(router.id, router.tenant);
+        let sender = sender_of(senders, &index, ask)?;
         if ask == Ask::Access {
-            state.message_authenticator(index.message_authenticator() != Presence::Absent);
+            sender.state.message_authenticator(index.message_authenticator() != Presence::Absent);
         }
         Ok(Identified {
             ask,
-            router: Arc::clone(router),
-            state,
+            sender: Arc::clone(sender),
             path: Path { peer, local: datagram.local },
             port: datagram.port,
             key: key(datagram, &index),
             index,
         })
     }
+}
 
-    /// The one of `routers` that signed the packet.
-    fn sender<'r>(
-        &self,
-        routers: &'r [Arc<Router>],
-        index: &Index<'_>,
-        ask: Ask,
-    ) -> Result<&'r Arc<Router>, DropReason> {
-        if let [router] = routers {
-            return match verify_request(index, &router.secret) {
-                Ok(MessageAuthenticator::Absent) if ask == Ask::Access => {
-                    self.tolerates_unsigned(router, index).map(|()| router)
-                }
-                Ok(_) => Ok(router),
-                Err(error) => {
-                    if error.depends_on_secret() {
-                        self.live.router(router.id, router.tenant).forged();
-                    }
-                    Err(reason(error))
-                }
-            };
-        }
-        let mut refusal = DropReason::AmbiguousRouter;
-        for router in routers {
-            match verify_request(index, &router.secret) {
-                // An Access-Request without Message-Authenticator is signed by nobody: any secret "verifies" it.
-                Ok(MessageAuthenticator::Absent) if ask == Ask::Access => {
-                    return Err(DropReason::AmbiguousRouter);
-                }
-                Ok(_) => return Ok(router),
-                Err(error) if error.depends_on_secret() => refusal = reason(error),
-                Err(error) => return Err(reason(error)),
+/// The one of `senders` that signed the packet.
+fn sender_of<'s>(
+    senders: &'s [Arc<Sender>],
+    index: &Index<'_>,
+    ask: Ask,
+) -> Result<&'s Arc<Sender>, DropReason> {
+    if let [sender] = senders {
+        return match verify_request(index, &sender.router.secret) {
+            Ok(MessageAuthenticator::Absent) if ask == Ask::Access => {
+                tolerates_unsigned(sender, index).map(|()| sender)
             }
-        }
-        Err(refusal)
+            Ok(_) => Ok(sender),
+            Err(error) => {
+                if error.depends_on_secret() {
+                    sender.state.forged();
+                }
+                Err(reason(error))
+            }
+        };
     }
+    let mut refusal = DropReason::AmbiguousRouter;
+    for sender in senders {
+        match verify_request(index, &sender.router.secret) {
+            // An Access-Request without Message-Authenticator is signed by nobody: any secret "verifies" it.
+            Ok(MessageAuthenticator::Absent) if ask == Ask::Access => {
+                return Err(DropReason::AmbiguousRouter);
+            }
+            Ok(_) => return Ok(sender),
+            Err(error) if error.depends_on_secret() => refusal = reason(error),
+            Err(error) => return Err(reason(error)),
+        }
+    }
+    Err(refusal)
+}
 
-    /// Whether this router may send an Access-Request without Message-Authenticator. One with Proxy-State never may: that
-    /// is where the forgery of CVE-2024-3596 puts its collision.
-    fn tolerates_unsigned(&self, router: &Router, index: &Index<'_>) -> Result<(), DropReason> {
-        let is_tolerated = router.message_authenticator == MessageAuthenticatorPolicy::Off
-            && !index.has(AttributeType::PROXY_STATE);
-        if is_tolerated {
-            return Ok(());
-        }
-        self.live.router(router.id, router.tenant).message_authenticator(false);
-        Err(DropReason::MessageAuthenticatorMissing)
+/// Whether this router may send an Access-Request without Message-Authenticator. One with Proxy-State never may: that
+/// is where the forgery of CVE-2024-3596 puts its collision.
+fn tolerates_unsigned(sender: &Sender, index: &Index<'_>) -> Result<(), DropReason> {
+    let is_tolerated = sender.router.message_authenticator == MessageAuthenticatorPolicy::Off
+        && !index.has(AttributeType::PROXY_STATE);
+    if is_tolerated {
+        return Ok(());
     }
+    sender.state.message_authenticator(false);
+    Err(DropReason::MessageAuthenticatorMissing)
 }
 
 const fn reason(error: AuthenticatorError) -> DropReason {

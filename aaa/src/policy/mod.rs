@@ -9,7 +9,7 @@
 //! Where things are: [`contract`] what a worker gives and gets · `identify` the router · `service` PPP, hotspot or a login
 //! to the router · `authorize` the decision · `reply` the packets · [`accounting`] packets to events · [`class`] our
 //! cookie · [`first_use`] learnt addresses · [`attempt`] the authentication log · `throttle` rejects · `hours` access
-//! hours · [`scratch`] what belongs to one worker.
+//! hours · [`scratch`] what belongs to one worker · `memo` what it knows by heart.
 
 use std::sync::Arc;
 
@@ -34,6 +34,7 @@ pub mod contract;
 pub mod first_use;
 pub mod hours;
 mod identify;
+mod memo;
 mod reply;
 pub mod scratch;
 mod service;
@@ -116,7 +117,7 @@ impl Policy {
         scratch: &mut Scratch,
         out: &mut [u8],
     ) -> Action {
-        request.state.seen(now.wall, request.path);
+        request.state().seen(now.wall, request.path);
         match request.ask {
             Ask::Access => self.access(now, request, scratch, out),
             Ask::Account => {
@@ -126,8 +127,8 @@ impl Policy {
                         length,
                         kind: Kind::ACCOUNTING,
                         version: ACCOUNTING_VERSION,
-                        tenant: request.router.tenant,
-                        router: request.router.id,
+                        tenant: request.router().tenant,
+                        router: request.router().id,
                         payload: Payload::Datagram,
                     },
                     Err(_) => Action::Drop(DropReason::ReplyTooLong),
@@ -155,13 +156,13 @@ impl Policy {
             return;
         }
         let reading = Reading {
-            tenant: request.router.tenant,
-            octets: request.router.octets,
+            tenant: request.router().tenant,
+            octets: request.router().octets,
             class_key: &self.settings.class_key,
         };
         let event = reading.read(&request.index, now.wall);
-        let profile = || self.profile(request.router.tenant, event.username);
-        self.live.apply(now, &Origin { router: &request.state, profile: &profile }, &event);
+        let profile = || self.profile(request.tenant(), event.username);
+        self.live.apply(now, &Origin { router: request.state(), profile: &profile }, &event);
     }
 
     /// The record was refused, and so nothing is answered: gives back what the answer had taken.
@@ -211,21 +212,25 @@ impl Policy {
 
     fn access(&self, now: Now, request: &Identified<'_>, scratch: &mut Scratch, out: &mut [u8]) -> Action {
         let access = Access::read(&request.index);
-        let device = self.throttle.device(request.router.id, access.username, access.station);
-        if self.throttle.is_blocked(now.monotonic, device) {
+        let device = || self.throttle.device(request.router().id, access.username, access.station);
+        if self.throttle.blocks_anybody(now.monotonic) && self.throttle.is_blocked(now.monotonic, device()) {
             return Action::Drop(DropReason::Throttled);
         }
         scratch.first_use = None;
         match self.judge(now, request, &access, scratch) {
-            Ok(grant) => self.accept(now, request, &access, &grant, scratch, out),
+            Ok(grant) => {
+                let action = self.accept(now, request, &access, &grant, scratch, out);
+                scratch.memo.give_back(grant.plan);
+                action
+            }
             Err(Refusal::Discard(reason)) => Action::Drop(reason),
             Err(Refusal::Reject(outcome, subscriber)) => {
                 scratch.count(outcome);
-                if !self.throttle.charge(now.monotonic, request.router.id, device) {
+                if !self.throttle.charge(now.monotonic, request.router().id, device()) {
                     return Action::Drop(DropReason::Throttled);
                 }
                 self.log(now, request, &access, outcome, subscriber);
-                let by = request.router.reject_delay;
+                let by = request.router().reject_delay;
                 match reply::reject(out, request, &access, scratch) {
                     Ok(length) if by.is_zero() => Action::Reply { length },
                     Ok(length) => Action::Delay { length, by },
@@ -240,7 +245,7 @@ impl Policy {
         now: Now,
         request: &Identified<'_>,
         access: &Access<'_>,
-        grant: &authorize::Grant,
+        grant: &authorize::Grant<'_>,
         scratch: &mut Scratch,
         out: &mut [u8],
     ) -> Action {
@@ -262,8 +267,8 @@ impl Policy {
             length,
             kind: Kind::FIRST_USE,
             version: FIRST_USE_VERSION,
-            tenant: request.router.tenant,
-            router: request.router.id,
+            tenant: request.router().tenant,
+            router: request.router().id,
             payload: Payload::Composed { length: scratch.compose(first) },
         }
     }
@@ -278,7 +283,7 @@ impl Policy {
     ) {
         let attempt = Attempt {
             at: now.wall,
-            router: request.router.id,
+            router: request.router().id,
             username: ShownName::new(access.username),
             subscriber,
             mac: access.mac,
@@ -286,6 +291,6 @@ impl Policy {
             method: access.method(),
             outcome,
         };
-        self.attempts.push(request.router.tenant, attempt);
+        self.attempts.push(request.router().tenant, attempt);
     }
 }

@@ -37,12 +37,12 @@ pub(super) fn accept(
     now: Now,
     request: &Identified<'_>,
     access: &Access<'_>,
-    grant: &Grant,
+    grant: &Grant<'_>,
     settings: &Settings,
     scratch: &mut Scratch,
 ) -> Result<usize, ComposeError> {
     let view = grant.subscriber.view();
-    let secret = &request.router.secret;
+    let secret = &request.router().secret;
     let isolir = view.overlay().isolated().then_some(&grant.tenant.isolir);
     let mut reply = Composer::reply(out, Code::ACCESS_ACCEPT, &request.index)?;
     if access.service == Service::Ppp {
@@ -114,7 +114,7 @@ pub(super) fn reject(
         Credential::Pap(_) | Credential::Chap(_) | Credential::None | Credential::Conflict => {}
     }
     reply.proxy_states(&request.index)?;
-    Ok(reply.finish(&request.router.secret))
+    Ok(reply.finish(&request.router().secret))
 }
 
 /// The answer to a Status-Server (RFC 5997 §3), or an Accounting-Response (RFC 2866 §4.2). The former is signed with
@@ -131,7 +131,7 @@ pub(super) fn acknowledge(
         Composer::bare_reply(out, code, &request.index)?
     };
     reply.proxy_states(&request.index)?;
-    Ok(reply.finish(&request.router.secret))
+    Ok(reply.finish(&request.router().secret))
 }
 
 /// What the subscriber gets: the plan's, or the isolir profile in its place, and custom attributes over both.

@@ -1,4 +1,4 @@
-//! What belongs to one worker alone: randomness, counters, and the record that it is about to append.
+//! What belongs to one worker alone: randomness, counters, what it knows by heart, and the record that it is about to append.
 
 use std::{fmt, hash::Hasher as _};
 
@@ -9,6 +9,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use super::{
     attempt::{Outcome, Sampler},
     first_use::{FIRST_USE_OCTETS, FirstUse},
+    memo::Memo,
 };
 
 /// Octets of a seed.
@@ -23,6 +24,7 @@ pub struct Scratch {
     composed: [u8; FIRST_USE_OCTETS],
     /// The first use that the last answer waits for.
     pub(super) first_use: Option<FirstUse>,
+    pub(super) memo: Memo,
 }
 
 impl Scratch {
@@ -49,6 +51,7 @@ impl Scratch {
             counters: std::array::from_fn(outcome),
             composed: [0; FIRST_USE_OCTETS],
             first_use: None,
+            memo: Memo::new(),
         }
     }
 

@@ -74,6 +74,11 @@ impl Throttle {
         Device(hasher.finish())
     }
 
+    /// Whether there is any device at all that has used up its rejects: while nobody guesses, nobody's name is hashed.
+    pub(super) fn blocks_anybody(&self, now: Duration) -> bool {
+        self.devices.fullest.load(Ordering::Relaxed) > self.devices.last(millis(now))
+    }
+
     /// Whether a device has used up its rejects.
     pub(super) fn is_blocked(&self, now: Duration, device: Device) -> bool {
         self.devices.is_empty(now, device.0)
@@ -99,6 +104,8 @@ impl Throttle {
 #[derive(Debug)]
 struct Buckets {
     cells: Box<[AtomicU64]>,
+    /// The latest moment at which any bucket ever was to be full again.
+    fullest: AtomicU64,
     burst: u64,
     interval: u64,
 }
@@ -109,7 +116,12 @@ const TIME: u64 = (1 << 40) - 1;
 impl Buckets {
     fn new(cells: usize, burst: u64, interval: Duration) -> Self {
         let interval = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
-        Self { cells: (0..cells).map(|_| AtomicU64::new(0)).collect(), burst, interval }
+        Self {
+            cells: (0..cells).map(|_| AtomicU64::new(0)).collect(),
+            fullest: AtomicU64::new(0),
+            burst,
+            interval,
+        }
     }
 
     /// Whether the owner's bucket has nothing left.
@@ -134,7 +146,10 @@ impl Buckets {
             }
             let next = hash & !TIME | (full_at.max(now) + self.interval) & TIME;
             match cell.compare_exchange_weak(known, next, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return true,
+                Ok(_) => {
+                    self.fullest.fetch_max(next & TIME, Ordering::Relaxed);
+                    return true;
+                }
                 Err(other) => known = other,
             }
         }

@@ -151,8 +151,38 @@ fn a_request_of_each_port_has_a_key_of_its_own() {
         local: local.parse().unwrap(),
         port: Port::Authentication,
     };
-    let key = |peer_port, local| world.policy.identify(&datagram(peer_port, local)).unwrap().key();
+    let key = |peer_port, local| {
+        world.policy.identify(&mut Scratch::new(), &datagram(peer_port, local)).unwrap().key()
+    };
     assert_eq!(key(1, SERVER), key(1, SERVER));
     assert_ne!(key(1, SERVER), key(2, SERVER));
     assert_ne!(key(1, SERVER), key(1, "192.0.2.54"));
+}
+
+/// A worker keeps routers, tenants and plans to itself: every change is in force for its next packet all the same.
+#[test]
+fn what_a_worker_knows_by_heart_holds_no_longer_than_the_directory() {
+    let mut world = World::new();
+    let rate = |world: &mut World| world.accept(&budi()).vendor_text(mikrotik::RATE_LIMIT).map(str::to_owned);
+    assert_eq!(rate(&mut world), rate(&mut world));
+    world.plan(|plan| plan.rate_limit = Some("1M/2M".into()));
+    assert_eq!(rate(&mut world).as_deref(), Some("1M/2M"));
+    world.put(Change::PlanGone(plan().id));
+    assert_eq!(dropped(world.send(Port::Authentication, &budi())), DropReason::DirectoryIncomplete);
+    world.plan(|_| ());
+    world.put(Change::TenantGone(tenant(1).id));
+    assert_eq!(dropped(world.send(Port::Authentication, &budi())), DropReason::DirectoryIncomplete);
+    world.tenant(|_| ());
+    world.accept(&budi());
+    world.router(|router| router.secret = SharedSecret::new(b"another").unwrap());
+    let got = world.send(Port::Authentication, &budi());
+    assert_eq!(dropped(got), DropReason::MessageAuthenticatorInvalid);
+    world.put(Change::RouterGone(router(1, ROUTER, SECRET).id));
+    assert_eq!(dropped(world.send(Port::Authentication, &budi())), DropReason::UnknownClient);
+    world.router(|_| ());
+    world.accept(&budi());
+    let id = RouterId::from_bytes(octets(3, 1));
+    world.live.forget_router(id);
+    world.accept(&budi());
+    assert_eq!(world.live.find_router(id).unwrap().view().last_seen, Some(now(0).wall), "observed anew");
 }

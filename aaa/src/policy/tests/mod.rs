@@ -214,7 +214,7 @@ impl World {
             local: SERVER.parse::<IpAddr>().unwrap(),
             port,
         };
-        let request = match self.policy.identify(&datagram) {
+        let request = match self.policy.identify(&mut self.scratch, &datagram) {
             Ok(request) => request,
             Err(reason) => return Got::Dropped(reason),
         };

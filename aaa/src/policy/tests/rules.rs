@@ -135,7 +135,7 @@ fn of_many_logins_at_once_one_is_accepted() {
                         };
                         let mut scratch = Scratch::with_seed([u8::try_from(number).unwrap(); 16]);
                         barrier.wait();
-                        let request = policy.identify(&datagram).unwrap();
+                        let request = policy.identify(&mut scratch, &datagram).unwrap();
                         let action = policy.answer(now(0), &request, &mut scratch, &mut [0; 4096]);
                         usize::from(matches!(action, Action::Reply { .. }))
                     })
