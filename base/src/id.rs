@@ -82,6 +82,8 @@ id! {
     SessionId;
     /// A person who signs in to the panel.
     UserId;
+    /// A role of a tenant's own making.
+    RoleId;
     /// A signed-in browser.
     LoginSessionId;
     /// A program's bearer token.

@@ -9,7 +9,7 @@ use foundation::{
 use super::{Failure, Outcome, say, serve::runtime};
 use crate::{
     config::{Config, Sources},
-    domain::access::{self, Cost, PasswordPool, Role},
+    domain::access::{self, Authority, Cost, PasswordPool, Role},
 };
 
 pub(super) fn migrate(sources: &Sources) -> Outcome {
@@ -37,7 +37,7 @@ pub(super) fn reset_password(sources: &Sources, login: &str) -> Outcome {
             })?;
         let pool = PasswordPool::new(Cost::STANDARD).map_err(Failure::running)?;
         let prepared = pool.prepare(None).await.map_err(Failure::running)?;
-        access::set_password(&mut tx, &platform, Role::SuperAdmin, user.id, &prepared)
+        access::set_password(&mut tx, &platform, &Authority::of(Role::SuperAdmin), user.id, &prepared)
             .await
             .map_err(Failure::running)?;
         tx.commit().await.map_err(Failure::running)?;

@@ -35,7 +35,10 @@ use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 
-use layer::{headers, protect, record};
+use layer::{
+    budget::{self, Budgets},
+    headers, protect, record,
+};
 
 /// The API, put together.
 pub struct Api {
@@ -71,15 +74,17 @@ pub enum BuildError {
 pub fn router(state: State) -> Result<Api, BuildError> {
     let state = Arc::new(state);
     let turns = Arc::new(Semaphore::new(state.settings.requests_at_once));
-    let Built { router, document, table: mut routes } =
-        v1::routes(health::routes(Routes::new(Arc::clone(&state)))).finish()?;
+    let budgets = Arc::new(Budgets::new(state.clock.clone(), &state.settings));
+    let routes = Routes::new(Arc::clone(&state), Arc::clone(&budgets));
+    let Built { router, document, table: mut routes } = v1::routes(health::routes(routes)).finish()?;
+    let visitors = middleware::from_fn_with_state((Arc::clone(&state), budgets), budget::of_visitor);
     routes.extend(docs::PATHS.map(|path| Entry {
         method: Method::GET,
         path: path.to_owned(),
         access: Access::Open,
     }));
     let router = router
-        .merge(docs::router(&document)?)
+        .merge(docs::router(&document)?.route_layer(visitors))
         .fallback(async || Problem::new(Code::NotFound))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
         .layer(DefaultBodyLimit::max(body::MAX_BODY))

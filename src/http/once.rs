@@ -65,6 +65,13 @@ impl Once {
     }
 }
 
+impl Created {
+    /// The same, with more in it than is kept: a secret that is shown once.
+    pub(super) fn showing(self, shown: &impl Serialize) -> Result<Self, Problem> {
+        Ok(Self { body: serde_json::to_string(shown).map_err(Problem::internal)?, ..self })
+    }
+}
+
 /// What an answer says of the thing that was made.
 #[derive(serde::Deserialize)]
 struct Made {

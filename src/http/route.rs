@@ -20,7 +20,9 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use super::{
     BuildError,
     layer::{
-        authentication, permission,
+        authentication,
+        budget::{self, Budgets},
+        isolation, permission,
         protect::{self, Turns},
         tenant,
     },
@@ -70,6 +72,7 @@ pub(super) struct Built {
 /// Routes as they are put together.
 pub(super) struct Routes {
     state: Arc<State>,
+    budgets: Arc<Budgets>,
     router: Router<Arc<State>>,
     document: OpenApi,
     table: Vec<Entry>,
@@ -78,8 +81,15 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    pub(super) fn new(state: Arc<State>) -> Self {
-        Self { state, router: Router::new(), document: openapi::start(), table: Vec::new(), conflict: None }
+    pub(super) fn new(state: Arc<State>, budgets: Arc<Budgets>) -> Self {
+        Self {
+            state,
+            budgets,
+            router: Router::new(),
+            document: openapi::start(),
+            table: Vec::new(),
+            conflict: None,
+        }
     }
 
     /// Adds the handlers of one path, made by `routes!`, for whom `access` says.
@@ -108,16 +118,30 @@ impl Routes {
 
     fn add(mut self, access: Access, handlers: UtoipaMethodRouter<Arc<State>>) -> Self {
         let (schemas, paths, mut methods) = handlers;
+        let (state, budgets) = (&self.state, &self.budgets);
         // The last one added is the first one to run.
         methods = match access {
-            Access::Open | Access::Nearby | Access::SignedIn => methods,
+            Access::Open => methods.route_layer(middleware::from_fn_with_state(
+                (Arc::clone(state), Arc::clone(budgets)),
+                budget::of_visitor,
+            )),
+            // Whoever sits on this machine is nobody in particular.
+            Access::Nearby => methods,
+            Access::SignedIn | Access::Tenant(_) | Access::Platform => {
+                methods.route_layer(middleware::from_fn_with_state(Arc::clone(budgets), budget::of_caller))
+            }
+        };
+        methods = match access {
+            Access::Open | Access::Nearby => methods,
+            Access::SignedIn => methods.route_layer(middleware::from_fn(isolation::check)),
             Access::Tenant(needed) => methods
                 .route_layer(middleware::from_fn_with_state(needed, permission::check))
-                .route_layer(middleware::from_fn_with_state(Arc::clone(&self.state), tenant::resolve)),
+                .route_layer(middleware::from_fn(isolation::check))
+                .route_layer(middleware::from_fn_with_state(Arc::clone(state), tenant::resolve)),
             Access::Platform => methods.route_layer(middleware::from_fn(tenant::platform)),
         };
         if access != Access::Open {
-            let state = (Arc::clone(&self.state), access);
+            let state = (Arc::clone(state), Arc::clone(budgets), access);
             methods =
                 methods.route_layer(middleware::from_fn_with_state(state, authentication::authenticate));
         }

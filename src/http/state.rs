@@ -8,7 +8,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use radius::dictionary::Dictionary;
 
 use super::observed::Observed;
-use crate::domain::access::{LoginThrottle, PasswordPool};
+use crate::domain::access::{Door, LoginThrottle, PasswordPool};
 
 /// What the handlers work with.
 #[derive(Debug)]
@@ -36,6 +36,13 @@ pub struct State {
     pub settings: Settings,
 }
 
+impl State {
+    /// Where people sign in.
+    pub(super) fn door(&self) -> Door<'_> {
+        Door { db: &self.db, passwords: &self.passwords, throttle: &self.throttle, sealer: &self.sealer }
+    }
+}
+
 /// What the operator chooses of the API.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -43,6 +50,10 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpAddr>,
     /// The session cookie goes over TLS alone: when a proxy speaks TLS for the daemon.
     pub secure_cookies: bool,
+    /// Requests a minute of one tenant, or of one person of the platform, at least 1.
+    pub requests_per_minute: u32,
+    /// Requests a minute from one address, of nobody who is known, at least 1.
+    pub visitor_requests_per_minute: u32,
     /// When an answer is given up.
     pub answer_within: Duration,
     /// Requests that are worked on at a time; beyond it the caller is asked to come back.
@@ -55,11 +66,19 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// wait longer.
 const REQUESTS_AT_ONCE: usize = 512;
 
+/// A hundred a second: a panel with twenty people at it and a few programs stay far below, and one tenant's runaway program
+/// leaves the machine to the others.
+const REQUESTS_PER_MINUTE: u32 = 6_000;
+/// Ten a second: monitoring, a page that loads, an office that signs in. What is open costs little, but not nothing.
+const VISITOR_REQUESTS_PER_MINUTE: u32 = 600;
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             trusted_proxies: Vec::new(),
             secure_cookies: false,
+            requests_per_minute: REQUESTS_PER_MINUTE,
+            visitor_requests_per_minute: VISITOR_REQUESTS_PER_MINUTE,
             answer_within: ANSWER_WITHIN,
             requests_at_once: REQUESTS_AT_ONCE,
         }

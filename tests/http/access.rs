@@ -167,7 +167,7 @@ async fn a_program_does_what_its_token_says(db: TestDb) {
     let other = rig.tenant("desa").await;
     let body =
         json!({ "name": "billing", "permissions": ["plan.read"], "expiresAt": "2026-12-01T00:00:00Z" });
-    let made = rig.post("/api/v1/tokens").token(&tenant.owner).json(&body).send().await.expect(200);
+    let made = rig.post("/api/v1/tokens").token(&tenant.owner).json(&body).send().await.expect(201);
     let secret = made["secret"].as_str().unwrap();
     assert!(secret.starts_with("rrn_"));
     rig.get("/api/v1/plans").token(secret).send().await.expect(200);
@@ -184,7 +184,7 @@ async fn a_program_does_what_its_token_says(db: TestDb) {
     let unknown = json!({ "name": "x", "permissions": ["rocket.launch"] });
     rig.post("/api/v1/tokens").token(&tenant.owner).json(&unknown).send().await.problem("invalid_body");
 
-    let path = format!("/api/v1/tokens/{}", made["token"]["id"].as_str().unwrap());
+    let path = format!("/api/v1/tokens/{}", made["id"].as_str().unwrap());
     rig.delete(&path).token(&other.owner).send().await.problem("not_found");
     rig.delete(&path).token(&tenant.owner).send().await.expect(204);
     rig.get("/api/v1/plans").token(secret).send().await.problem("token_invalid");

@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, head
 use metrics_exporter_prometheus::PrometheusBuilder;
 use rrnetd::{
     domain::{
-        access::{self, Cost, LoginThrottle, NewUser, PasswordPool, Role},
+        access::{self, Authority, Cost, LoginThrottle, NewUser, PasswordPool, Role},
         tenant::{self, TenantSpec},
     },
     http::{Api, Entry, Observed, Settings, State},
@@ -71,6 +71,17 @@ pub(crate) struct Call<'a> {
     request: http::request::Builder,
     body: Body,
     peer: Option<SocketAddr>,
+}
+
+/// What an authenticator application shows (RFC 6238), written apart from the daemon's own.
+pub(crate) fn totp(secret: &[u8], now: base::Timestamp) -> String {
+    use hmac::{KeyInit as _, Mac as _};
+    let mut mac = hmac::Hmac::<sha1::Sha1>::new_from_slice(secret).unwrap();
+    mac.update(&(now.as_millis() / 30_000).to_be_bytes());
+    let digest = mac.finalize().into_bytes();
+    let offset = usize::from(digest[19] & 15);
+    let number = u32::from_be_bytes(digest[offset..offset + 4].try_into().unwrap()) & (u32::MAX >> 1);
+    format!("{:06}", number % 1_000_000)
 }
 
 impl Rig {
@@ -155,11 +166,12 @@ impl Rig {
 
     pub(crate) async fn user(&self, scope: Option<&Scope>, login: &str, role: Role) {
         let password = self.passwords.prepare(Some(SecretString::new(PASSWORD.into()))).await.unwrap();
-        let new = NewUser { login: login.into(), name: login.into(), role };
+        let new = NewUser { login: login.into(), name: login.into(), role, role_id: None };
+        let own = Authority::of(Role::SuperAdmin);
         let mut tx = self.db.begin().await.unwrap();
         match scope {
-            Some(scope) => access::create_user(&mut tx, scope, Role::SuperAdmin, new, &password).await,
-            None => access::create_user(&mut tx, &self.platform(), Role::SuperAdmin, new, &password).await,
+            Some(scope) => access::create_user(&mut tx, scope, &own, new, &password).await,
+            None => access::create_user(&mut tx, &self.platform(), &own, new, &password).await,
         }
         .unwrap();
         tx.commit().await.unwrap();

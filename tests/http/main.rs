@@ -3,6 +3,7 @@
 
 mod access;
 mod audit;
+mod budgets;
 mod customers;
 mod documents;
 mod harness;
@@ -10,7 +11,9 @@ mod import;
 mod network;
 mod operation;
 mod plans;
+mod roles;
 mod routers;
+mod second_factor;
 mod sessions;
 mod subscribers;
 mod table;

@@ -127,10 +127,14 @@ async fn isolated_tenants_lose_their_panel(db: TestDb) {
     let path = format!("/api/v1/tenants/{}/status", tenant.id);
     let body = json!({ "status": "isolated", "reason": "belum bayar" });
     rig.post(&path).token(&admin).json(&body).send().await.expect(200);
-    rig.get("/api/v1/me").token(&tenant.owner).send().await.problem("token_invalid");
+    rig.get("/api/v1/me").token(&tenant.owner).send().await.problem("tenant_isolated");
     let login = json!({ "login": "owner@warga.test", "password": crate::harness::PASSWORD });
-    rig.post("/api/v1/login").json(&login).send().await.problem("panel_locked");
+    rig.post("/api/v1/login").json(&login).send().await.problem("tenant_isolated");
     rig.get("/api/v1/tenant").token(&admin).within(tenant.id).send().await.expect(200);
+    let body = json!({ "status": "disabled", "reason": "berhenti" });
+    rig.post(&path).token(&admin).json(&body).send().await.expect(200);
+    rig.get("/api/v1/me").token(&tenant.owner).send().await.problem("tenant_disabled");
+    rig.post("/api/v1/login").json(&login).send().await.problem("tenant_disabled");
 }
 
 async fn the_isolir_profile_names_attributes(db: TestDb) {

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use base::{Actor, Platform, Scope, TenantId, Timestamp, UserId};
-use foundation::{Conn, db};
+use foundation::{Conn, Tx, audit, db};
 
-use super::{Permission, Permissions, Role, Token, store, token::TokenKind};
+use super::{Authority, Permission, Permissions, Role, Token, store, token::TokenKind};
+use crate::domain::tenant::TenantStatus;
 
 /// Somebody who showed a valid token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,10 +23,15 @@ pub struct Caller {
     pub permissions: Permissions,
     /// The person must replace the password before anything else.
     pub password_expired: bool,
+    /// How its tenant stands with the platform; `None` for the platform's own. Whether that keeps it out is for the door
+    /// to say: see [`Caller::panel_is_open`].
+    pub tenant_status: Option<TenantStatus>,
+    /// Requests a minute that the super admin allows its tenant; `None` for what everybody has.
+    pub requests_per_minute: Option<u32>,
 }
 
 /// Whoever holds `token`, if it is valid at `now`: not expired, ended or revoked; of somebody who still is there and may
-/// sign in, in a tenant whose panel is open.
+/// sign in. Whether the tenant's panel is open is looked at afterwards, so that the caller learns why it is not let in.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -36,11 +42,30 @@ pub async fn authenticate(conn: &mut Conn, token: &Token, now: Timestamp) -> db:
     }
 }
 
+/// Notes in the platform's trail that somebody of the platform goes into a tenant to change something, or to see a secret:
+/// by which method of which route.
+pub fn note_acting_on_behalf(tx: &mut Tx, platform: &Platform, tenant: TenantId, method: &str, route: &str) {
+    let what = serde_json::json!({ "method": method, "route": route });
+    tx.audit(platform, audit::Entry::new("tenant.act_on_behalf", "tenant", tenant).after(&what));
+}
+
 impl Caller {
     /// Whether it may do this.
     #[must_use]
     pub const fn may(&self, permission: Permission) -> bool {
         self.permissions.allow(permission)
+    }
+
+    /// What it is and may do, for managing others.
+    #[must_use]
+    pub const fn authority(&self) -> Authority {
+        Authority { role: self.role, permissions: self.permissions }
+    }
+
+    /// Whether its tenant's panel is open.
+    #[must_use]
+    pub fn panel_is_open(&self) -> bool {
+        self.tenant_status.is_none_or(TenantStatus::panel_is_open)
     }
 
     /// The scope of its tenant's data. Somebody of the platform names the tenant; anybody else gets the own one, and
@@ -95,6 +120,8 @@ mod tests {
             role: Role::Owner,
             permissions: Role::Owner.permissions(),
             password_expired: false,
+            tenant_status: Some(TenantStatus::Active),
+            requests_per_minute: None,
         };
         assert_eq!(owner.scope(None, &act).unwrap().tenant(), own);
         assert_eq!(owner.scope(Some(own), &act).unwrap().tenant(), own);

@@ -2,13 +2,15 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use base::{Actor, LoginSessionId, Now, Platform, SecretString, Timestamp, UserId};
+use base::{Actor, LoginSessionId, Now, Platform, SecretString, TenantId, Timestamp, UserId, seal::Sealer};
 use foundation::{Db, Origin, Tx, audit, db};
 use serde::Serialize;
 
 use super::{
     super::tenant::{self, TenantStatus},
-    HashError, LoginThrottle, PasswordPool, Throttled, Token, User, store,
+    Authority, HashError, LoginThrottle, PasswordPool, SecondFactorError, Throttled, Token, User,
+    second_factor::{self, Spent},
+    store,
     token::TokenKind,
 };
 
@@ -32,6 +34,8 @@ pub struct LoginRequest {
     pub tenant: Option<String>,
     /// The password.
     pub password: SecretString,
+    /// A code of the second factor, or one on paper.
+    pub code: Option<SecretString>,
     /// From where.
     pub address: IpAddr,
     /// What the browser calls itself.
@@ -76,9 +80,23 @@ pub enum LoginError {
     /// Too many attempts.
     #[error("sign-in is throttled")]
     Throttled(#[from] Throttled),
-    /// The password is right, but the tenant's panel is locked.
-    #[error("the panel of this tenant is locked: it is {0}")]
-    PanelLocked(TenantStatus),
+    /// The password is right, and a code is asked for besides.
+    #[error("a code of the second factor is needed")]
+    SecondFactorRequired,
+    /// The password is right, the code is not.
+    #[error("the code is wrong, or was used before")]
+    SecondFactorRefused,
+    /// Everything is right, but the tenant's panel is locked.
+    #[error("the panel of this tenant is locked: it is {status}")]
+    PanelLocked {
+        /// Which tenant.
+        tenant: TenantId,
+        /// How it stands.
+        status: TenantStatus,
+    },
+    /// The second factor cannot be looked at.
+    #[error("the second factor cannot be verified")]
+    SecondFactor(#[source] SecondFactorError),
     /// Too many people at the door.
     #[error("the password cannot be verified now")]
     Password(#[from] HashError),
@@ -87,60 +105,134 @@ pub enum LoginError {
     Database(#[from] db::Error),
 }
 
-/// Signs somebody in. Takes as long for an unknown login as for a wrong password. The password is hashed outside of any
-/// transaction, which is why this takes the database itself.
-///
-/// # Errors
-/// As [`LoginError`] says.
-pub async fn login(
-    db: &Db,
-    pool: &PasswordPool,
-    throttle: &LoginThrottle,
-    now: Now,
-    request: LoginRequest,
-) -> Result<SignedIn, LoginError> {
-    let login = request.login.trim().to_lowercase();
-    throttle.admit(&login, request.address, now)?;
-    let door = Platform { from: Some(request.address), ..Platform::system("access.login", now.wall) };
+/// What signing in needs. The password is hashed outside of any transaction, which is why this takes the database itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Door<'a> {
+    /// Where people and sessions are.
+    pub db: &'a Db,
+    /// Verifies passwords.
+    pub passwords: &'a PasswordPool,
+    /// Slows guessing down.
+    pub throttle: &'a LoginThrottle,
+    /// Opens second factors' secrets.
+    pub sealer: &'a Sealer,
+}
 
-    let mut conn = db.conn().await?;
-    let found = find(&mut conn, &door, &login, request.tenant.as_deref()).await?;
-    drop(conn);
-    let (user, hash) = found.unzip();
-    let right = pool.verify(request.password, hash).await?;
-    let Some(user) = user.filter(|user| right && !user.disabled) else { return Err(LoginError::Refused) };
-    throttle.succeeded(&login, request.address);
+impl Door<'_> {
+    /// Signs somebody in. Takes as long for an unknown login as for a wrong password.
+    ///
+    /// # Errors
+    /// As [`LoginError`] says.
+    pub async fn login(&self, now: Now, request: LoginRequest) -> Result<SignedIn, LoginError> {
+        let login = request.login.trim().to_lowercase();
+        self.throttle.admit(&login, request.address, now)?;
+        let door = Platform { from: Some(request.address), ..Platform::system("access.login", now.wall) };
 
-    let mut tx = db.begin().await?;
-    let act = Platform { actor: Actor::User(user.id), ..door };
-    if let Some(tenant) = user.tenant {
-        let tenant = tenant::find(&mut tx, &act, tenant).await?.ok_or(LoginError::Refused)?;
-        if !tenant.status.panel_is_open() {
-            return Err(LoginError::PanelLocked(tenant.status));
+        let mut conn = self.db.conn().await?;
+        let found = find(&mut conn, &door, &login, request.tenant.as_deref()).await?;
+        drop(conn);
+        let (user, hash) = found.unzip();
+        let right = self.passwords.verify(request.password, hash).await?;
+        let Some(user) = user.filter(|user| right && !user.disabled) else { return Err(LoginError::Refused) };
+        self.throttle.succeeded(&login, request.address);
+
+        let act = Platform { actor: Actor::User(user.id), ..door };
+        self.second_factor(now, &act, &user, request.code).await?;
+
+        let mut tx = self.db.begin().await?;
+        if let Some(tenant) = user.tenant {
+            let tenant = tenant::find(&mut tx, &act, tenant).await?.ok_or(LoginError::Refused)?;
+            if !tenant.status.panel_is_open() {
+                return Err(LoginError::PanelLocked { tenant: tenant.id, status: tenant.status });
+            }
+        }
+        let token = Token::generate(TokenKind::Session);
+        let session = LoginSession {
+            id: LoginSessionId::generate(now.wall),
+            user: user.id,
+            address: Some(request.address.to_string()),
+            user_agent: request.user_agent.map(|name| shortened(&name)),
+            created_at: now.wall,
+            expires_at: now.wall.saturating_add(SESSION_LIFETIME),
+        };
+        // What changed since the password was looked at, such as another password, keeps the person out.
+        if !store::user::note_login(&mut tx, &user, now.wall).await? {
+            return Err(LoginError::Refused);
+        }
+        store::session::insert(&mut tx, user.tenant, &session, token.hash()).await?;
+        store::session::end_oldest(&mut tx, user.id, MAX_SESSIONS, now.wall).await?;
+        note(&mut tx, &act, &user, audit::Entry::new("user.login", "user", user.id).after(&session));
+        tx.commit().await?;
+        Ok(SignedIn { user, session, token })
+    }
+
+    /// Asks for the second factor where there is one. The password was right: whoever guesses codes is slowed down for
+    /// the person, wherever the guesses come from.
+    async fn second_factor(
+        &self,
+        now: Now,
+        act: &Platform,
+        user: &User,
+        code: Option<SecretString>,
+    ) -> Result<(), LoginError> {
+        let mut conn = self.db.conn().await?;
+        let Some(factor) = second_factor::asked_for(&mut conn, user.id).await? else { return Ok(()) };
+        drop(conn);
+        let Some(code) = code else { return Err(LoginError::SecondFactorRequired) };
+        self.throttle.admit_code(user.id, now)?;
+        let mut tx = self.db.begin().await?;
+        let spent = second_factor::spend(&mut tx, self.sealer, user, &factor, code.expose(), now.wall).await;
+        match spent.map_err(LoginError::second_factor)? {
+            Some(Spent::Device) => {}
+            Some(Spent::Paper) => {
+                note(&mut tx, act, user, audit::Entry::new("user.recovery_code", "user", user.id));
+            }
+            None => return Err(LoginError::SecondFactorRefused),
+        }
+        // Spent for good, whatever becomes of the session.
+        tx.commit().await?;
+        self.throttle.code_succeeded(user.id);
+        Ok(())
+    }
+
+    /// Whether `password` is the person's own: before it is replaced, or before something that needs it again. Throttled
+    /// as signing in is.
+    ///
+    /// # Errors
+    /// As [`LoginError`] says; [`LoginError::Refused`] stands for a wrong password.
+    pub async fn verify_own_password(
+        &self,
+        now: Now,
+        address: IpAddr,
+        user: &User,
+        password: SecretString,
+    ) -> Result<(), LoginError> {
+        self.throttle.admit(&user.login, address, now)?;
+        let mut conn = self.db.conn().await?;
+        let found = store::user::find_login(&mut conn, &user.login, user.tenant).await?;
+        drop(conn);
+        if !self.passwords.verify(password, found.map(|(_, hash)| hash)).await? {
+            return Err(LoginError::Refused);
+        }
+        self.throttle.succeeded(&user.login, address);
+        Ok(())
+    }
+}
+
+impl LoginError {
+    fn second_factor(error: SecondFactorError) -> Self {
+        match error {
+            SecondFactorError::Database(error) => Self::Database(error),
+            other => Self::SecondFactor(other),
         }
     }
-    let token = Token::generate(TokenKind::Session);
-    let session = LoginSession {
-        id: LoginSessionId::generate(now.wall),
-        user: user.id,
-        address: Some(request.address.to_string()),
-        user_agent: request.user_agent.map(|name| shortened(&name)),
-        created_at: now.wall,
-        expires_at: now.wall.saturating_add(SESSION_LIFETIME),
-    };
-    // What changed since the password was looked at, such as another password, keeps the person out.
-    if !store::user::note_login(&mut tx, &user, now.wall).await? {
-        return Err(LoginError::Refused);
-    }
-    store::session::insert(&mut tx, user.tenant, &session, token.hash()).await?;
-    store::session::end_oldest(&mut tx, user.id, MAX_SESSIONS, now.wall).await?;
-    let entry = audit::Entry::new("user.login", "user", user.id).after(&session);
+}
+
+fn note(tx: &mut Tx, act: &Platform, user: &User, entry: audit::Entry) {
     match user.tenant {
         Some(tenant) => tx.audit(&act.within(tenant), entry),
-        None => tx.audit(&act, entry),
+        None => tx.audit(act, entry),
     }
-    tx.commit().await?;
-    Ok(SignedIn { user, session, token })
 }
 
 /// The person that is meant, with the hash of the password.
@@ -164,31 +256,6 @@ async fn find(
     }
 }
 
-/// Whether `password` is the person's own: before it is replaced, or before something that needs it again. Throttled as
-/// signing in is.
-///
-/// # Errors
-/// As [`LoginError`] says; [`LoginError::Refused`] stands for a wrong password.
-pub async fn verify_own_password(
-    db: &Db,
-    pool: &PasswordPool,
-    throttle: &LoginThrottle,
-    now: Now,
-    address: IpAddr,
-    user: &User,
-    password: SecretString,
-) -> Result<(), LoginError> {
-    throttle.admit(&user.login, address, now)?;
-    let mut conn = db.conn().await?;
-    let found = store::user::find_login(&mut conn, &user.login, user.tenant).await?;
-    drop(conn);
-    if !pool.verify(password, found.map(|(_, hash)| hash)).await? {
-        return Err(LoginError::Refused);
-    }
-    throttle.succeeded(&user.login, address);
-    Ok(())
-}
-
 /// Ends the session that shows `token`. Doing it twice does no harm.
 ///
 /// # Errors
@@ -200,12 +267,20 @@ pub async fn logout(tx: &mut Tx, origin: &impl Origin, token: &Token) -> db::Res
     Ok(())
 }
 
-/// Ends all sessions of a person of the origin's tenant, or of the platform.
+/// Ends all sessions of a person of the origin's tenant, or of the platform, who may be oneself.
 ///
 /// # Errors
-/// When there is no such person, or the database cannot be used.
-pub async fn end_sessions(tx: &mut Tx, origin: &impl Origin, user: UserId) -> Result<u64, super::UserError> {
-    super::load_user(tx, origin, user).await?;
+/// When there is no such person or the manager's role may not manage that one, or the database cannot be used.
+pub async fn end_sessions(
+    tx: &mut Tx,
+    origin: &impl Origin,
+    manager: &Authority,
+    user: UserId,
+) -> Result<u64, super::UserError> {
+    let person = super::load_user(tx, origin, user).await?;
+    if origin.act().actor != Actor::User(user) {
+        super::user::allow(manager, &person)?;
+    }
     let ended = store::session::end_all(tx, user, None, origin.act().now).await?;
     tx.audit(origin, audit::Entry::new("user.end_sessions", "user", user));
     Ok(ended)

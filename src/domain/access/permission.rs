@@ -1,4 +1,4 @@
-//! What may be done, and which role may do it.
+//! What may be done: the single permissions, and sets of them.
 
 use std::fmt;
 
@@ -15,6 +15,8 @@ base::text_enum! {
         UserRead = "user.read",
         /// Make, change and remove the panel's people.
         UserWrite = "user.write",
+        /// Make, change and remove the tenant's own roles.
+        RoleWrite = "role.write",
         /// Make and revoke API tokens.
         TokenWrite = "token.write",
         /// See routers.
@@ -47,40 +49,20 @@ base::text_enum! {
         IsolirWrite = "isolir.write",
         /// See the authentication log.
         AuthenticationLog = "authentication_log.read",
+        /// See events as they happen.
+        EventRead = "event.read",
         /// See the audit trail.
         AuditRead = "audit.read",
-    }
-}
-
-base::text_enum! {
-    /// What somebody is in the company, and so what that person may do.
-    pub enum Role {
-        /// Runs the platform. Belongs to no tenant.
-        SuperAdmin = "super_admin",
-        /// Owns the tenant: everything in it.
-        Owner = "owner",
-        /// Runs the tenant: everything but other admins and the owner.
-        Admin = "admin",
-        /// Money: customers, isolation, no network.
-        Finance = "finance",
-        /// The network: routers, plans, subscribers, sessions.
-        Noc = "noc",
-        /// In the field: sees what is needed to bring a line up.
-        Technician = "technician",
-        /// Collects cash: sees customers.
-        Collector = "collector",
-        /// Sees, and changes nothing.
-        Viewer = "viewer",
     }
 }
 
 /// A set of permissions. As JSON a list of names; a name that this version does not know is left out, so that a token
 /// made by a newer version has fewer rights here, never more.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Permissions(u32);
+pub struct Permissions(u128);
 
 // One bit each.
-const _: () = assert!(Permission::ALL.len() <= 32);
+const _: () = assert!(Permission::ALL.len() <= 128);
 
 impl Permissions {
     /// None at all.
@@ -102,6 +84,12 @@ impl Permissions {
     #[must_use]
     pub const fn include(self, other: Self) -> bool {
         other.0 & !self.0 == 0
+    }
+
+    /// The permissions of either.
+    #[must_use]
+    pub const fn either(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// The permissions in both.
@@ -135,115 +123,28 @@ impl<'de> serde::Deserialize<'de> for Permissions {
     }
 }
 
-impl Role {
-    /// What it may do.
-    #[must_use]
-    pub fn permissions(self) -> Permissions {
-        use Permission as P;
-        let all = Permission::ALL.iter().copied();
-        match self {
-            Self::SuperAdmin => Permissions::of(all),
-            Self::Owner | Self::Admin => Permissions::of(all.filter(|permission| *permission != P::Platform)),
-            Self::Finance => Permissions::of([
-                P::TenantRead,
-                P::PlanRead,
-                P::SubscriberRead,
-                P::SubscriberWrite,
-                P::SubscriberSuspend,
-                P::SubscriberImport,
-                P::CustomerIdentity,
-                P::SessionRead,
-                P::IsolirWrite,
-            ]),
-            Self::Noc => Permissions::of([
-                P::TenantRead,
-                P::RouterRead,
-                P::RouterWrite,
-                P::RouterSecret,
-                P::PlanRead,
-                P::PlanWrite,
-                P::SubscriberRead,
-                P::SubscriberWrite,
-                P::SubscriberSuspend,
-                P::SubscriberImport,
-                P::SubscriberPassword,
-                P::SessionRead,
-                P::SessionDisconnect,
-                P::IsolirWrite,
-                P::AuthenticationLog,
-            ]),
-            Self::Technician => Permissions::of([
-                P::RouterRead,
-                P::PlanRead,
-                P::SubscriberRead,
-                P::SubscriberPassword,
-                P::SessionRead,
-                P::SessionDisconnect,
-                P::AuthenticationLog,
-            ]),
-            Self::Collector => Permissions::of([P::PlanRead, P::SubscriberRead]),
-            Self::Viewer => Permissions::of([
-                P::TenantRead,
-                P::RouterRead,
-                P::PlanRead,
-                P::SubscriberRead,
-                P::SessionRead,
-                P::AuthenticationLog,
-            ]),
-        }
-    }
-
-    /// May somebody of this role make, change and remove people of `other`?
-    #[must_use]
-    pub const fn manages(self, other: Self) -> bool {
-        match self {
-            Self::SuperAdmin => true,
-            Self::Owner => !matches!(other, Self::SuperAdmin),
-            Self::Admin => !matches!(other, Self::SuperAdmin | Self::Owner | Self::Admin),
-            _ => false,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nobody_of_a_tenant_rules_the_platform() {
-        for role in Role::ALL.iter().copied().filter(|role| *role != Role::SuperAdmin) {
-            assert!(!role.permissions().allow(Permission::Platform), "{role}");
-            assert!(!role.manages(Role::SuperAdmin), "{role}");
-            assert!(Role::Owner.permissions().include(role.permissions()), "{role}");
-        }
-    }
-
-    #[test]
-    fn nobody_manages_people_without_the_permission_or_with_more_rights() {
-        for role in Role::ALL.iter().copied() {
-            for other in Role::ALL.iter().copied().filter(|other| role.manages(*other)) {
-                assert!(role.permissions().allow(Permission::UserWrite), "{role}");
-                assert!(role.permissions().include(other.permissions()), "{role} makes {other}");
-            }
-        }
-    }
-
-    #[test]
-    fn those_without_business_there_see_no_secrets() {
-        use Permission as P;
-        for role in [Role::Collector, Role::Viewer, Role::Finance] {
-            assert!(!role.permissions().allow(P::SubscriberPassword), "{role}");
-            assert!(!role.permissions().allow(P::RouterSecret), "{role}");
-        }
-        for role in [Role::Technician, Role::Noc, Role::Collector, Role::Viewer] {
-            assert!(!role.permissions().allow(P::CustomerIdentity), "{role}");
-        }
-    }
 
     #[test]
     fn unknown_permissions_are_left_out() {
         let set: Permissions = serde_json::from_str(r#"["plan.read","rocket.launch"]"#).unwrap();
         assert_eq!(set, Permissions::of([Permission::PlanRead]));
         assert_eq!(serde_json::to_string(&set).unwrap(), r#"["plan.read"]"#);
+    }
+
+    #[test]
+    fn each_permission_is_its_own() {
+        for one in Permission::ALL {
+            let set = Permissions::of([*one]);
+            assert_eq!(set.iter().collect::<Vec<_>>(), [*one]);
+            assert!(Permissions::of(Permission::ALL.iter().copied()).include(set));
+        }
+        let (one, other) =
+            (Permissions::of([Permission::PlanRead]), Permissions::of([Permission::PlanWrite]));
+        assert_eq!(one.either(other).iter().count(), 2);
+        assert_eq!(one.both(other), Permissions::NONE);
+        assert!(!one.include(one.either(other)));
     }
 }

@@ -8,20 +8,24 @@ use std::{
     time::Duration,
 };
 
-use base::Now;
+use base::{Now, UserId};
 use moka::{ops::compute::Op, sync::Cache};
 
 /// Attempts of one person from one address before anybody has to wait.
 const FREE_PER_PERSON: u32 = 5;
 /// Attempts from one address, whoever it is for: an office behind one address has a dozen people.
 const FREE_PER_ADDRESS: u32 = 20;
+/// Codes of a person's second factor, whatever address they come from: whoever tries knows the password.
+const FREE_CODES: u32 = 5;
+/// Octets of a login that count here: a longer one is nobody's, and must not fill the memory.
+const MAX_LOGIN: usize = 400;
 /// The first wait; each further failure doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait: a guesser gets 96 attempts a day, and a person who forgot the password is not locked out for good.
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// Failures are forgotten this long after the last.
 const MEMORY: Duration = Duration::from_hours(1);
-/// Entries kept, about 100 octets each. The cache keeps those that are seen often when a flood of addresses fills it.
+/// Entries kept, about 100 octets each and at most 500. The cache keeps those that are seen often when a flood of addresses fills it.
 const MAX_ENTRIES: u64 = 50_000;
 
 /// Counts attempts. One for the whole daemon.
@@ -32,6 +36,7 @@ pub struct LoginThrottle(Cache<Key, Attempts>);
 enum Key {
     Person { login: String, network: IpAddr },
     Network(IpAddr),
+    Code(UserId),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,10 +72,8 @@ impl LoginThrottle {
     /// When it has to wait; then it is not charged.
     pub(super) fn admit(&self, login: &str, address: IpAddr, now: Now) -> Result<(), Throttled> {
         let network = network(address);
-        let keys = [
-            (Key::Network(network), FREE_PER_ADDRESS),
-            (Key::Person { login: login.to_owned(), network }, FREE_PER_PERSON),
-        ];
+        let keys =
+            [(Key::Network(network), FREE_PER_ADDRESS), (Key::person(login, network), FREE_PER_PERSON)];
         // Looked at first, so that an attempt that one of the two refuses is charged to neither.
         for (key, free) in &keys {
             self.0.get(key).map_or(Ok(()), |attempts| attempts.check(*free, now))?;
@@ -81,7 +84,7 @@ impl LoginThrottle {
     /// The attempt was right: the person starts anew, and the address gets its charge back.
     pub(super) fn succeeded(&self, login: &str, address: IpAddr) {
         let network = network(address);
-        self.0.invalidate(&Key::Person { login: login.to_owned(), network });
+        self.0.invalidate(&Key::person(login, network));
         self.0.entry(Key::Network(network)).and_compute_with(|entry| {
             match entry.map(moka::Entry::into_value) {
                 Some(attempts) if attempts.count > 1 => {
@@ -91,6 +94,19 @@ impl LoginThrottle {
                 None => Op::Nop,
             }
         });
+    }
+
+    /// Charges an attempt at the code of a person's second factor.
+    ///
+    /// # Errors
+    /// When it has to wait; then it is not charged.
+    pub(super) fn admit_code(&self, user: UserId, now: Now) -> Result<(), Throttled> {
+        self.charge(Key::Code(user), FREE_CODES, now)
+    }
+
+    /// The code was right: the person starts anew.
+    pub(super) fn code_succeeded(&self, user: UserId) {
+        self.0.invalidate(&Key::Code(user));
     }
 
     fn charge(&self, key: Key, free: u32, now: Now) -> Result<(), Throttled> {
@@ -108,6 +124,12 @@ impl LoginThrottle {
             }
         });
         outcome
+    }
+}
+
+impl Key {
+    fn person(login: &str, network: IpAddr) -> Self {
+        Self::Person { login: login[..login.floor_char_boundary(MAX_LOGIN)].to_owned(), network }
     }
 }
 
@@ -156,6 +178,30 @@ mod tests {
             hand.advance(wait);
             throttle.admit("budi", ADDRESS, clock.now()).unwrap();
         }
+    }
+
+    #[test]
+    fn a_login_without_end_takes_no_memory() {
+        let key = Key::person(&"é".repeat(100_000), ADDRESS);
+        let Key::Person { login, .. } = &key else { panic!("{key:?}") };
+        assert_eq!(login.len(), MAX_LOGIN);
+        assert_eq!(key, Key::person(&"é".repeat(MAX_LOGIN), ADDRESS), "and is throttled as one");
+    }
+
+    #[test]
+    fn codes_are_throttled_for_the_person_wherever_they_come_from() {
+        let (clock, hand) = Clock::mock(Timestamp::EPOCH);
+        let throttle = LoginThrottle::new();
+        let user = UserId::from_bytes([1; 16]);
+        for _ in 0..FREE_CODES {
+            throttle.admit_code(user, clock.now()).unwrap();
+        }
+        assert!(throttle.admit_code(user, clock.now()).is_err());
+        throttle.admit_code(UserId::from_bytes([2; 16]), clock.now()).unwrap();
+        hand.advance(FIRST_WAIT);
+        throttle.admit_code(user, clock.now()).unwrap();
+        throttle.code_succeeded(user);
+        throttle.admit_code(user, clock.now()).unwrap();
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The people who use the panel, of a tenant or of the platform itself.
 
 use base::{
-    Platform, TenantId, Timestamp, UserId,
+    Platform, RoleId, TenantId, Timestamp, UserId,
     page::{Page, PageRequest},
 };
 use foundation::{Conn, Origin, Tx, audit, audit::Masked, db};
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     super::values::{Invalid, Stale, Version, invalid::ensure, text},
-    PreparedPassword, Role, store,
+    Authority, Permissions, PreparedPassword, Role, store,
 };
 
 /// A person.
@@ -27,6 +27,13 @@ pub struct User {
     pub name: String,
     /// What the person is in the company.
     pub role: Role,
+    /// Which of the tenant's own roles, when it is one of those.
+    pub role_id: Option<RoleId>,
+    /// What the person may do, by either.
+    #[serde(skip)]
+    pub permissions: Permissions,
+    /// Signing in asks for the code of a device as well.
+    pub second_factor: bool,
     /// The password was made by somebody else and is to be replaced.
     pub password_expired: bool,
     /// May not sign in.
@@ -50,6 +57,8 @@ pub struct NewUser {
     pub name: String,
     /// What the person is in the company.
     pub role: Role,
+    /// Which of the tenant's own roles; with [`Role::Custom`], and with that alone.
+    pub role_id: Option<RoleId>,
 }
 
 /// What may be changed of a person; `None` leaves it.
@@ -59,6 +68,8 @@ pub struct UserChange {
     pub name: Option<String>,
     /// What the person is in the company.
     pub role: Option<Role>,
+    /// Which of the tenant's own roles; says that it is one of those.
+    pub role_id: Option<RoleId>,
     /// May not sign in.
     pub disabled: Option<bool>,
 }
@@ -78,8 +89,8 @@ pub enum UserError {
     /// Somebody of the tenant has the login.
     #[error("the login is taken")]
     LoginTaken,
-    /// The caller's role may not manage that role.
-    #[error("a {manager} may not manage a {other}")]
+    /// The caller's role may not manage that role, or the caller lacks a permission of it.
+    #[error("a {manager} with these permissions may not manage a {other}")]
     NotAllowed {
         /// The caller's role.
         manager: Role,
@@ -91,15 +102,15 @@ pub enum UserError {
     Database(#[from] db::Error),
 }
 
-/// Makes a person in the origin's tenant, or on the platform. `manager` is the role of who does it (the daemon acts as
-/// [`Role::SuperAdmin`]).
+/// Makes a person in the origin's tenant, or on the platform. `manager` is the authority of who does it (the daemon
+/// acts with that of [`Role::SuperAdmin`]).
 ///
 /// # Errors
 /// As [`UserError`] says.
 pub async fn create_user(
     tx: &mut Tx,
     origin: &impl Origin,
-    manager: Role,
+    manager: &Authority,
     new: NewUser,
     password: &PreparedPassword,
 ) -> Result<User, UserError> {
@@ -109,7 +120,8 @@ pub async fn create_user(
         "role",
         "super_admin is the platform's role, and its only one",
     )?;
-    allow(manager, new.role)?;
+    let permissions = role_permissions(tx, origin, new.role, new.role_id).await?;
+    allow_role(manager, &Authority { role: new.role, permissions })?;
     let now = origin.act().now;
     let user = User {
         id: UserId::generate(now),
@@ -117,6 +129,9 @@ pub async fn create_user(
         login: login(&new.login)?,
         name: text::required("name", &new.name, text::MAX_NAME)?,
         role: new.role,
+        role_id: new.role_id,
+        permissions,
+        second_factor: false,
         password_expired: password.generated.is_some(),
         disabled: false,
         last_login_at: None,
@@ -161,26 +176,27 @@ pub async fn list_users(
 pub async fn update_user(
     tx: &mut Tx,
     origin: &impl Origin,
-    manager: Role,
+    manager: &Authority,
     id: UserId,
     seen: Option<Version>,
     change: UserChange,
 ) -> Result<User, UserError> {
     let before = load_user(tx, origin, id).await?;
     before.version.expect(seen)?;
-    allow(manager, before.role)?;
+    allow(manager, &before)?;
     let mut after = before.clone();
     if let Some(name) = change.name {
         after.name = text::required("name", &name, text::MAX_NAME)?;
     }
-    if let Some(role) = change.role {
+    if let Some(role) = change.role.or(change.role_id.map(|_| Role::Custom)) {
         ensure(
             (role == Role::SuperAdmin) == before.tenant.is_none(),
             "role",
             "does not fit to where the user is",
         )?;
-        allow(manager, role)?;
-        after.role = role;
+        let permissions = role_permissions(tx, origin, role, change.role_id).await?;
+        allow_role(manager, &Authority { role, permissions })?;
+        (after.role, after.role_id, after.permissions) = (role, change.role_id, permissions);
     }
     after.disabled = change.disabled.unwrap_or(before.disabled);
     if after == before {
@@ -189,7 +205,7 @@ pub async fn update_user(
     after.version = before.version.next();
     after.updated_at = origin.act().now;
     store::user::update(tx, &after).await?;
-    if after.disabled || after.role != before.role {
+    if after.disabled || (after.role, after.role_id) != (before.role, before.role_id) {
         store::session::end_all(tx, id, None, origin.act().now).await?;
     }
     tx.audit(origin, audit::Entry::new("user.update", "user", id).before(&before).after(&after));
@@ -203,11 +219,11 @@ pub async fn update_user(
 pub async fn delete_user(
     tx: &mut Tx,
     origin: &impl Origin,
-    manager: Role,
+    manager: &Authority,
     id: UserId,
 ) -> Result<(), UserError> {
     let user = load_user(tx, origin, id).await?;
-    allow(manager, user.role)?;
+    allow(manager, &user)?;
     store::user::delete(tx, id, origin.act().now).await?;
     store::session::end_all(tx, id, None, origin.act().now).await?;
     store::api_token::revoke_all_of(tx, id, origin.act().now).await?;
@@ -222,12 +238,12 @@ pub async fn delete_user(
 pub async fn set_password(
     tx: &mut Tx,
     origin: &impl Origin,
-    manager: Role,
+    manager: &Authority,
     id: UserId,
     password: &PreparedPassword,
 ) -> Result<User, UserError> {
     let user = load_user(tx, origin, id).await?;
-    allow(manager, user.role)?;
+    allow(manager, &user)?;
     replace_password(tx, origin, user, password, true, "user.set_password").await
 }
 
@@ -287,8 +303,32 @@ pub(super) fn tenant_of(origin: &impl Origin) -> Option<TenantId> {
     Some(origin.stream()).filter(|tenant| *tenant != TenantId::PLATFORM)
 }
 
-fn allow(manager: Role, other: Role) -> Result<(), UserError> {
-    if manager.manages(other) { Ok(()) } else { Err(UserError::NotAllowed { manager, other }) }
+pub(super) fn allow(manager: &Authority, other: &User) -> Result<(), UserError> {
+    allow_role(manager, &Authority { role: other.role, permissions: other.permissions })
+}
+
+fn allow_role(manager: &Authority, other: &Authority) -> Result<(), UserError> {
+    if manager.manages(other) {
+        Ok(())
+    } else {
+        Err(UserError::NotAllowed { manager: manager.role, other: other.role })
+    }
+}
+
+/// What a role allows. One of the tenant's own is held until the commit, so that it is still there then.
+async fn role_permissions(
+    tx: &mut Tx,
+    origin: &impl Origin,
+    role: Role,
+    id: Option<RoleId>,
+) -> Result<Permissions, UserError> {
+    ensure((role == Role::Custom) == id.is_some(), "roleId", "belongs to the role custom, and to no other")?;
+    let Some(id) = id else { return Ok(role.permissions()) };
+    let held = match tenant_of(origin) {
+        Some(tenant) => store::role::hold(tx, &origin.act().clone().within(tenant), id).await?,
+        None => None,
+    };
+    Ok(held.ok_or_else(|| Invalid::new("roleId", "is no role of this tenant"))?)
 }
 
 /// Lower case, no spaces: an e-mail address or a short name.

@@ -15,10 +15,13 @@ use axum::{
 };
 use http::{Extensions, HeaderMap, Method, header};
 
-use super::super::{
-    problem::{Code, Problem},
-    route::Access,
-    state::State,
+use super::{
+    super::{
+        problem::{Code, Problem},
+        route::Access,
+        state::State,
+    },
+    budget::Budgets,
 };
 use crate::domain::access::{self, Act, Permission, Token};
 
@@ -30,7 +33,7 @@ pub(in super::super) const REASON: &str = "rrnetd-reason";
 const MAX_REASON: usize = 500;
 
 pub(in super::super) async fn authenticate(
-    Extracted((state, access)): Extracted<(Arc<State>, Access)>,
+    Extracted((state, budgets, access)): Extracted<(Arc<State>, Arc<Budgets>, Access)>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
@@ -42,11 +45,13 @@ pub(in super::super) async fn authenticate(
     if access == Access::Nearby && is_nearby(&request) {
         return Ok(next.run(request).await);
     }
-    let token = shown(request.method(), request.headers())?;
+    // Whoever shows nothing that is valid is charged by the address.
+    let unknown = |problem: Problem| budgets.failed(act.from).unwrap_or(problem);
+    let token = shown(request.method(), request.headers()).map_err(unknown)?;
     let mut conn = state.db.conn().await?;
     let caller = access::authenticate(&mut conn, &token, act.now).await?;
     drop(conn);
-    let caller = caller.ok_or_else(|| Problem::new(Code::TokenInvalid).challenge())?;
+    let caller = caller.ok_or_else(|| unknown(Problem::new(Code::TokenInvalid).challenge()))?;
     if caller.password_expired && access != Access::SignedIn {
         return Err(Problem::new(Code::PasswordExpired));
     }

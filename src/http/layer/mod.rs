@@ -1,12 +1,15 @@
 //! What every request goes through, each in its own file, in this order:
 //!
 //! `record` gives it an id, logs and counts it · `protect` time-outs, panics, too many at once · `headers` tell browsers
-//! what they may do · `authentication` who calls · `tenant` for whom · `permission` whether that is allowed.
+//! what they may do · `authentication` who calls · `tenant` for whom · `isolation` whether that tenant is in good
+//! standing · `permission` whether the caller may · `budget` how much of it.
 //!
 //! The first three stand around the whole; the others belong to a route (`super::route`).
 
 pub(super) mod authentication;
+pub(super) mod budget;
 pub(super) mod headers;
+pub(super) mod isolation;
 pub(super) mod permission;
 pub(super) mod protect;
 pub(super) mod record;

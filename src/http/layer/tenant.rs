@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Request, State as Extracted},
+    extract::{MatchedPath, Request, State as Extracted},
     middleware::Next,
     response::Response,
 };
-use base::TenantId;
-use http::HeaderMap;
+use base::{Platform, TenantId};
+use http::{HeaderMap, Method};
 
 use super::super::{
     context::Missing,
@@ -19,7 +19,7 @@ use super::super::{
     state::State,
 };
 use crate::domain::{
-    access::{Act, Caller},
+    access::{self, Act, Caller},
     tenant,
 };
 
@@ -43,6 +43,11 @@ pub(in super::super) async fn resolve(
         tenant::find(&mut conn, &platform, scope.tenant())
             .await?
             .ok_or_else(|| Problem::new(Code::NotFound).detail("there is no such tenant"))?;
+        drop(conn);
+        if !request.method().is_safe() {
+            let route = request.extensions().get::<MatchedPath>().cloned();
+            note(&state, &platform, scope.tenant(), request.method().clone(), route).await?;
+        }
     }
     request.extensions_mut().insert(scope);
     Ok(next.run(request).await)
@@ -54,6 +59,21 @@ pub(in super::super) async fn platform(mut request: Request, next: Next) -> Resu
     let platform = caller.platform(&act).ok_or(Problem::new(Code::PermissionMissing))?;
     request.extensions_mut().insert(platform);
     Ok(next.run(request).await)
+}
+
+/// What the platform's people do, or try to do, on a tenant's behalf stands in the platform's own trail too, before it is
+/// done: the tenant's trail has the act itself, this one has that somebody went in.
+async fn note(
+    state: &State,
+    platform: &Platform,
+    tenant: TenantId,
+    method: Method,
+    route: Option<MatchedPath>,
+) -> Result<(), Problem> {
+    let route = route.as_ref().map_or("", MatchedPath::as_str);
+    let mut tx = state.db.begin().await?;
+    access::note_acting_on_behalf(&mut tx, platform, tenant, method.as_str(), route);
+    Ok(tx.commit().await?)
 }
 
 fn caller(request: &Request) -> Result<(Caller, Act), Problem> {

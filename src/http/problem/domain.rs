@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use foundation::db;
 
-use super::{Code, Problem};
+use super::{super::layer::isolation, Code, Problem};
 use crate::domain::{
-    access::{HashError, LoginError, TokenError, UserError},
+    access::{BudgetError, HashError, LoginError, RoleError, SecondFactorError, TokenError, UserError},
     isolir::{DisconnectError, OverlayError},
     nas, plan, session,
     subscriber::{self, CustomerError, PasswordError, import},
@@ -53,7 +53,10 @@ impl From<LoginError> for Problem {
             LoginError::Throttled(throttled) => {
                 Self::new(Code::LoginThrottled).retry_after(throttled.wait).detail(throttled.to_string())
             }
-            LoginError::PanelLocked(_) => Self::new(Code::PanelLocked).detail(error.to_string()),
+            LoginError::SecondFactorRequired => Self::new(Code::SecondFactorRequired),
+            LoginError::SecondFactorRefused => Self::new(Code::SecondFactorRefused),
+            LoginError::SecondFactor(error) => error.into(),
+            LoginError::PanelLocked { status, .. } => isolation::locked(status),
             LoginError::Password(error) => error.into(),
             LoginError::Database(error) => error.into(),
         }
@@ -69,6 +72,43 @@ impl From<UserError> for Problem {
             UserError::LoginTaken => Self::new(Code::NameTaken).field("login", error.to_string()),
             UserError::NotAllowed { .. } => Self::new(Code::RankTooLow).detail(error.to_string()),
             UserError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<SecondFactorError> for Problem {
+    fn from(error: SecondFactorError) -> Self {
+        match error {
+            SecondFactorError::AlreadyOn | SecondFactorError::NotBegun => {
+                Self::new(Code::NotPossible).detail(error.to_string())
+            }
+            SecondFactorError::WrongCode => Self::new(Code::SecondFactorRefused),
+            SecondFactorError::Sealed(_) => Self::internal(error),
+            SecondFactorError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<RoleError> for Problem {
+    fn from(error: RoleError) -> Self {
+        match error {
+            RoleError::NotFound => Self::new(Code::NotFound),
+            RoleError::Stale(stale) => stale.into(),
+            RoleError::Invalid(invalid) => invalid.into(),
+            RoleError::NameTaken => Self::new(Code::NameTaken).field("name", error.to_string()),
+            RoleError::NotAllowed(_) => Self::new(Code::RankTooLow).detail(error.to_string()),
+            RoleError::InUse(_) => Self::new(Code::InUse).detail(error.to_string()),
+            RoleError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<BudgetError> for Problem {
+    fn from(error: BudgetError) -> Self {
+        match error {
+            BudgetError::NotFound => Self::new(Code::NotFound),
+            BudgetError::Invalid(invalid) => invalid.into(),
+            BudgetError::Database(error) => error.into(),
         }
     }
 }

@@ -48,12 +48,20 @@ registry! {
         "Sign in again, or use a token that is neither expired nor revoked.";
     LoginRefused = "login_refused", UNAUTHORIZED, "Login or password is wrong",
         "Check both, and the tenant where the login exists in several. A locked user is refused alike.";
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "The budget of requests is spent",
+        "Wait as long as Retry-After says; RateLimit tells in each answer what is left.";
     LoginThrottled = "login_throttled", TOO_MANY_REQUESTS, "Too many attempts to sign in",
         "Wait as long as Retry-After says.";
     PasswordExpired = "password_expired", FORBIDDEN, "The password must be replaced first",
         "Choose a password of your own with POST /api/v1/me/password.";
-    PanelLocked = "panel_locked", FORBIDDEN, "The panel of this tenant is locked",
-        "The tenant's owner settles it with the platform. Routers and subscribers are served on.";
+    SecondFactorRequired = "second_factor_required", UNAUTHORIZED, "A code is asked for besides the password",
+        "Sign in again with `code`: what the device shows, or a recovery code.";
+    SecondFactorRefused = "second_factor_refused", UNAUTHORIZED, "The code is not right, or was used before",
+        "Wait for the next code, or take another recovery code.";
+    TenantIsolated = "tenant_isolated", FORBIDDEN, "The tenant has not paid the platform: its panel is locked",
+        "Pay as the answer says. Routers and subscribers are served on.";
+    TenantDisabled = "tenant_disabled", FORBIDDEN, "The tenant has left the platform",
+        "Ask the platform.";
     PermissionMissing = "permission_missing", FORBIDDEN, "The permission for this is missing",
         "Ask somebody who has it, or for a role or a token with it.";
     RankTooLow = "rank_too_low", FORBIDDEN, "Your role may not manage that role, or give that permission",

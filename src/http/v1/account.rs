@@ -45,6 +45,9 @@ struct LoginBody {
     login: String,
     /// The password.
     password: SecretString,
+    /// What the device of the second factor shows, or a recovery code; where one is asked for.
+    #[serde(default)]
+    code: Option<SecretString>,
     /// The tenant's short name, where several have somebody with this login.
     #[serde(default)]
     tenant: Option<String>,
@@ -82,11 +85,12 @@ async fn login(
         login: body.login,
         tenant: body.tenant,
         password: body.password,
+        code: body.code,
         address: visitor.address,
         user_agent: visitor.user_agent,
     };
     let now = state.clock.now();
-    let signed_in = access::login(&state.db, &state.passwords, &state.throttle, now, request).await?;
+    let signed_in = state.door().login(now, request).await?;
     let token = signed_in.token.text().expose();
     let view = LoginView {
         token: (!body.cookie).then(|| token.to_owned()),
@@ -224,16 +228,7 @@ async fn replace_password(
     PasswordPool::check(&body.new, &user.login)
         .map_err(|invalid| Problem::new(Code::InvalidBody).field("new", invalid.problem))?;
     let (now, address) = (state.clock.now(), visitor.address);
-    access::verify_own_password(
-        &state.db,
-        &state.passwords,
-        &state.throttle,
-        now,
-        address,
-        &user,
-        body.current,
-    )
-    .await?;
+    state.door().verify_own_password(now, address, &user, body.current).await?;
     let password = state.passwords.prepare(Some(body.new)).await?;
     let mut tx = person.begin().await?;
     access::change_password(&mut tx, origin, user.id, &password).await?;

@@ -1,13 +1,16 @@
 //! Version 1 of the API: a file for each resource, named as it is in the path.
 
 mod account;
+mod api_budgets;
 mod audit;
 mod authentications;
 mod customers;
 mod import;
 mod isolir;
 mod plans;
+mod roles;
 mod routers;
+mod second_factor;
 mod sessions;
 mod subscribers;
 mod tenants;
@@ -23,8 +26,11 @@ const MAX_REASON: usize = 500;
 pub(super) fn routes(routes: Routes) -> Routes {
     [
         account::routes,
+        second_factor::routes,
         tenants::routes,
+        api_budgets::routes,
         users::routes,
+        roles::routes,
         tokens::routes,
         routers::routes,
         plans::routes,

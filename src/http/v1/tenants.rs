@@ -226,7 +226,7 @@ async fn set_isolir_profile(
 }
 
 /// An override of the super admin says why.
-fn reason(text: &str) -> Result<String, Problem> {
+pub(super) fn reason(text: &str) -> Result<String, Problem> {
     let trimmed = text.trim();
     if !(MIN_REASON..=super::MAX_REASON).contains(&trimmed.chars().count()) {
         return Err(Problem::new(Code::InvalidBody).field("reason", "must have 3 to 500 characters"));

@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::super::{
-    body::Body,
+    body::Creation,
     context::CallContext,
+    once::Created,
     params::{Id, PageParams, PageView, Params},
     problem::Problem,
     route::{Access, Routes},
@@ -52,27 +53,32 @@ struct TokenBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct MadeToken {
-    /// Shown once, here: what the program sends as `Authorization: Bearer …`.
-    secret: String,
     /// What is kept of it.
+    #[serde(flatten)]
     token: ApiToken,
+    /// Shown once, here: what the program sends as `Authorization: Bearer …`. Not there when the answer is given again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
 }
 
-/// Makes a token. A second request makes a second one, because the first one's secret is kept nowhere.
+/// Makes a token. With an Idempotency-Key the same request makes no second one, and does not show the secret again: that
+/// is kept nowhere.
 #[utoipa::path(
-    post, path = "/api/v1/tokens", tag = "people", request_body = TokenBody, responses((status = 200, body = MadeToken))
+    post, path = "/api/v1/tokens", tag = "people", request_body = TokenBody,
+    responses((status = 201, description = "The token.", body = MadeToken))
 )]
-async fn create(cx: CallContext, Body(body): Body<TokenBody>) -> Result<Json<MadeToken>, Problem> {
-    let new = NewApiToken {
-        name: body.name,
-        permissions: Permissions::of(body.permissions),
-        expires_at: body.expires_at,
-    };
+async fn create(cx: CallContext, creation: Creation<TokenBody>) -> Result<Created, Problem> {
+    let TokenBody { name, permissions, expires_at } = creation.body;
+    let new = NewApiToken { name, permissions: Permissions::of(permissions), expires_at };
     let mut tx = cx.begin().await?;
+    if let Some(answer) = creation.once.claim(&mut tx, &cx.scope).await? {
+        return Ok(answer);
+    }
     let (token, secret) =
         access::create_token(&mut tx, &cx.scope, cx.caller.user, cx.caller.permissions, new).await?;
+    let answer = creation.once.keep(&mut tx, &cx.scope, &token).await?;
     tx.commit().await?;
-    Ok(Json(MadeToken { secret: secret.text().expose().to_owned(), token }))
+    answer.showing(&MadeToken { secret: Some(secret.text().expose().to_owned()), token })
 }
 
 /// Makes a token worthless. Doing it twice does no harm.

@@ -1,7 +1,7 @@
 //! `/api/v1/users`: the people who use a tenant's panel.
 
 use axum::Json;
-use base::{SecretString, UserId};
+use base::{RoleId, SecretString, UserId};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -27,6 +27,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .route(write, routes!(update, delete))
         .route(write, routes!(reset_password))
         .route(write, routes!(end_sessions))
+        .route(write, routes!(reset_second_factor))
 }
 
 /// The tenant's people in the order of their making.
@@ -49,6 +50,9 @@ struct UserBody {
     name: String,
     /// What the person is in the company.
     role: Role,
+    /// Which of the tenant's own roles; with the role `custom`, and with that alone.
+    #[serde(default)]
+    role_id: Option<RoleId>,
     /// The password: 10 to 128 characters, without the login in it.
     password: SecretString,
 }
@@ -58,7 +62,7 @@ struct UserBody {
     post, path = "/api/v1/users", tag = "people", request_body = UserBody, responses((status = 201, body = User))
 )]
 async fn create(cx: CallContext, creation: Creation<UserBody>) -> Result<Created, Problem> {
-    let UserBody { login, name, role, password } = creation.body;
+    let UserBody { login, name, role, role_id, password } = creation.body;
     PasswordPool::check(&password, &login)?;
     // Hashing takes long: before the transaction.
     let password = cx.state().passwords.prepare(Some(password)).await?;
@@ -66,8 +70,8 @@ async fn create(cx: CallContext, creation: Creation<UserBody>) -> Result<Created
     if let Some(answer) = creation.once.claim(&mut tx, &cx.scope).await? {
         return Ok(answer);
     }
-    let new = NewUser { login, name, role };
-    let user = access::create_user(&mut tx, &cx.scope, cx.caller.role, new, &password).await?;
+    let new = NewUser { login, name, role, role_id };
+    let user = access::create_user(&mut tx, &cx.scope, &cx.caller.authority(), new, &password).await?;
     let answer = creation.once.keep(&mut tx, &cx.scope, &user).await?;
     tx.commit().await?;
     Ok(answer)
@@ -94,6 +98,9 @@ struct UserChangeBody {
     /// What the person is in the company.
     #[serde(default)]
     role: Option<Role>,
+    /// Which of the tenant's own roles; says that it is one of those.
+    #[serde(default)]
+    role_id: Option<RoleId>,
     /// May not sign in.
     #[serde(default)]
     disabled: Option<bool>,
@@ -110,9 +117,10 @@ async fn update(
     IfMatch(seen): IfMatch,
     Body(body): Body<UserChangeBody>,
 ) -> Result<Versioned<User>, Problem> {
-    let change = UserChange { name: body.name, role: body.role, disabled: body.disabled };
+    let change =
+        UserChange { name: body.name, role: body.role, role_id: body.role_id, disabled: body.disabled };
     let mut tx = cx.begin().await?;
-    let user = access::update_user(&mut tx, &cx.scope, cx.caller.role, id, seen, change).await?;
+    let user = access::update_user(&mut tx, &cx.scope, &cx.caller.authority(), id, seen, change).await?;
     tx.commit().await?;
     Ok(Versioned(user.version, user))
 }
@@ -124,7 +132,7 @@ async fn update(
 )]
 async fn delete(cx: CallContext, Id(id): Id<UserId>) -> Result<StatusCode, Problem> {
     let mut tx = cx.begin().await?;
-    access::delete_user(&mut tx, &cx.scope, cx.caller.role, id).await?;
+    access::delete_user(&mut tx, &cx.scope, &cx.caller.authority(), id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -145,7 +153,7 @@ struct MadePassword {
 async fn reset_password(cx: CallContext, Id(id): Id<UserId>) -> Result<Json<MadePassword>, Problem> {
     let password = cx.state().passwords.prepare(None).await?;
     let mut tx = cx.begin().await?;
-    access::set_password(&mut tx, &cx.scope, cx.caller.role, id, &password).await?;
+    access::set_password(&mut tx, &cx.scope, &cx.caller.authority(), id, &password).await?;
     tx.commit().await?;
     let made = password.generated.map(|password| password.expose().to_owned()).unwrap_or_default();
     Ok(Json(MadePassword { password: made }))
@@ -166,7 +174,19 @@ struct EndedSessions {
 )]
 async fn end_sessions(cx: CallContext, Id(id): Id<UserId>) -> Result<Json<EndedSessions>, Problem> {
     let mut tx = cx.begin().await?;
-    let ended = access::end_sessions(&mut tx, &cx.scope, id).await?;
+    let ended = access::end_sessions(&mut tx, &cx.scope, &cx.caller.authority(), id).await?;
     tx.commit().await?;
     Ok(Json(EndedSessions { ended }))
+}
+
+/// Turns the second factor of somebody off who lost the device. Doing it twice does no harm.
+#[utoipa::path(
+    delete, path = "/api/v1/users/{id}/second-factor", tag = "people", params(("id" = UserId, Path)),
+    responses((status = 204, description = "Off."))
+)]
+async fn reset_second_factor(cx: CallContext, Id(id): Id<UserId>) -> Result<StatusCode, Problem> {
+    let mut tx = cx.begin().await?;
+    access::reset_second_factor(&mut tx, &cx.scope, &cx.caller.authority(), id).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
 }

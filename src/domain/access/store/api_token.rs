@@ -4,7 +4,10 @@ use base::{Actor, ApiTokenId, TenantId, Timestamp, UserId};
 use foundation::{Conn, db::Result};
 use sqlx::types::Json;
 
-use super::super::{ApiToken, Caller, Permissions, Role};
+use super::{
+    super::{ApiToken, Caller, Permissions, Role},
+    role,
+};
 use crate::domain::tenant::TenantStatus;
 
 #[derive(sqlx::FromRow)]
@@ -114,7 +117,9 @@ struct CallerRow {
     permissions: Json<Permissions>,
     user_id: UserId,
     role: Role,
+    role_permissions: Option<Json<Permissions>>,
     status: Option<TenantStatus>,
+    requests_per_minute: Option<i64>,
 }
 
 /// The program with this token. It never may do more than its maker may now.
@@ -125,8 +130,10 @@ pub(in super::super) async fn find_caller(
 ) -> Result<Option<Caller>> {
     let row: Option<CallerRow> = conn
         .query(
-            "SELECT a.id, a.tenant_id, a.permissions, u.id AS user_id, u.role, t.status FROM api_token a \
-             JOIN panel_user u ON u.id = a.created_by LEFT JOIN tenant t ON t.id = a.tenant_id \
+            "SELECT a.id, a.tenant_id, a.permissions, u.id AS user_id, u.role, r.permissions AS role_permissions, \
+             t.status, b.requests_per_minute FROM api_token a JOIN panel_user u ON u.id = a.created_by \
+             LEFT JOIN panel_role r ON r.tenant_id = u.tenant_id AND r.id = u.role_id \
+             LEFT JOIN tenant t ON t.id = a.tenant_id LEFT JOIN api_budget b ON b.tenant_id = a.tenant_id \
              WHERE a.token_hash = $1 AND a.revoked_at IS NULL AND (a.expires_at IS NULL OR a.expires_at > $2) \
              AND u.deleted_at IS NULL AND NOT u.disabled",
         )
@@ -134,13 +141,18 @@ pub(in super::super) async fn find_caller(
         .bind(now)
         .fetch_optional()
         .await?;
-    Ok(row.filter(|row| row.status.is_none_or(TenantStatus::panel_is_open)).map(|row| Caller {
+    Ok(row.map(|row| Caller {
         actor: Actor::Token(row.id),
         user: row.user_id,
         tenant: row.tenant_id,
         role: row.role,
-        permissions: row.permissions.both(row.role.permissions()).both(widest(row.tenant_id)),
+        permissions: row
+            .permissions
+            .both(role::permissions(row.role, row.role_permissions))
+            .both(widest(row.tenant_id)),
         password_expired: false,
+        tenant_status: row.status,
+        requests_per_minute: row.requests_per_minute.and_then(|rate| u32::try_from(rate).ok()),
     }))
 }
 

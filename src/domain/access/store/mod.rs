@@ -1,5 +1,8 @@
-//! The SQL of people, sessions and tokens.
+//! The SQL of people and their roles, second factors, sessions, tokens and budgets.
 
 pub(super) mod api_token;
+pub(super) mod budget;
+pub(super) mod role;
+pub(super) mod second_factor;
 pub(super) mod session;
 pub(super) mod user;

@@ -3,7 +3,12 @@
 use base::{Actor, LoginSessionId, TenantId, Timestamp, UserId};
 use foundation::{Conn, db::Result};
 
-use super::super::{Caller, LoginSession, Role};
+use sqlx::types::Json;
+
+use super::{
+    super::{Caller, LoginSession, Permissions, Role},
+    role,
+};
 use crate::domain::tenant::TenantStatus;
 
 pub(in super::super) async fn insert(
@@ -33,8 +38,10 @@ struct CallerRow {
     id: UserId,
     tenant_id: Option<TenantId>,
     role: Role,
+    role_permissions: Option<Json<Permissions>>,
     password_expired: bool,
     status: Option<TenantStatus>,
+    requests_per_minute: Option<i64>,
 }
 
 pub(in super::super) async fn find_caller(
@@ -44,8 +51,10 @@ pub(in super::super) async fn find_caller(
 ) -> Result<Option<Caller>> {
     let row: Option<CallerRow> = conn
         .query(
-            "SELECT u.id, u.tenant_id, u.role, u.password_expired, t.status FROM login_session s \
-             JOIN panel_user u ON u.id = s.user_id LEFT JOIN tenant t ON t.id = u.tenant_id \
+            "SELECT u.id, u.tenant_id, u.role, r.permissions AS role_permissions, u.password_expired, t.status, \
+             b.requests_per_minute FROM login_session s JOIN panel_user u ON u.id = s.user_id \
+             LEFT JOIN panel_role r ON r.tenant_id = u.tenant_id AND r.id = u.role_id \
+             LEFT JOIN tenant t ON t.id = u.tenant_id LEFT JOIN api_budget b ON b.tenant_id = u.tenant_id \
              WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 \
              AND u.deleted_at IS NULL AND NOT u.disabled",
         )
@@ -53,13 +62,15 @@ pub(in super::super) async fn find_caller(
         .bind(now)
         .fetch_optional()
         .await?;
-    Ok(row.filter(|row| row.status.is_none_or(TenantStatus::panel_is_open)).map(|row| Caller {
+    Ok(row.map(|row| Caller {
         actor: Actor::User(row.id),
         user: row.id,
         tenant: row.tenant_id,
         role: row.role,
-        permissions: row.role.permissions(),
+        permissions: role::permissions(row.role, row.role_permissions),
         password_expired: row.password_expired,
+        tenant_status: row.status,
+        requests_per_minute: row.requests_per_minute.and_then(|rate| u32::try_from(rate).ok()),
     }))
 }
 

@@ -1,9 +1,14 @@
 //! The SQL of people.
 
-use base::{TenantId, Timestamp, UserId};
+use base::{RoleId, TenantId, Timestamp, UserId};
 use foundation::{Conn, db::Result};
 
-use super::super::{Role, User};
+use sqlx::types::Json;
+
+use super::{
+    super::{Permissions, Role, User},
+    role,
+};
 use crate::domain::values::Version;
 
 #[derive(sqlx::FromRow)]
@@ -13,6 +18,9 @@ struct Row {
     login: String,
     name: String,
     role: Role,
+    role_id: Option<RoleId>,
+    role_permissions: Option<Json<Permissions>>,
+    second_factor: bool,
     password_expired: bool,
     disabled: bool,
     last_login_at: Option<Timestamp>,
@@ -30,6 +38,9 @@ impl Row {
             login: self.login,
             name: self.name,
             role: self.role,
+            role_id: self.role_id,
+            permissions: role::permissions(self.role, self.role_permissions),
+            second_factor: self.second_factor,
             password_expired: self.password_expired,
             disabled: self.disabled,
             last_login_at: self.last_login_at,
@@ -41,21 +52,25 @@ impl Row {
     }
 }
 
-const SELECT: &str = "SELECT id, tenant_id, login, name, role, password_expired, disabled, last_login_at, version, \
-                      created_at, updated_at, password_hash FROM panel_user WHERE deleted_at IS NULL AND ";
+const SELECT: &str = "SELECT u.id, u.tenant_id, u.login, u.name, u.role, u.role_id, r.permissions AS role_permissions, \
+                      f.confirmed_at IS NOT NULL AS second_factor, u.password_expired, u.disabled, u.last_login_at, \
+                      u.version, u.created_at, u.updated_at, u.password_hash FROM panel_user u \
+                      LEFT JOIN panel_role r ON r.tenant_id = u.tenant_id AND r.id = u.role_id \
+                      LEFT JOIN second_factor f ON f.user_id = u.id WHERE u.deleted_at IS NULL AND ";
 
 /// `false` when the login is taken.
 pub(in super::super) async fn insert(conn: &mut Conn, user: &User, password_hash: &str) -> Result<bool> {
     conn.query(
-        "INSERT INTO panel_user (id, tenant_id, login, name, role, password_hash, password_expired, disabled, \
+        "INSERT INTO panel_user (id, tenant_id, login, name, role, role_id, password_hash, password_expired, disabled, \
          last_login_at, version, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
     )
     .bind(user.id)
     .bind(user.tenant)
     .bind(&user.login)
     .bind(&user.name)
     .bind(user.role)
+    .bind(user.role_id)
     .bind(password_hash)
     .bind(user.password_expired)
     .bind(user.disabled)
@@ -74,7 +89,7 @@ pub(in super::super) async fn find(
 ) -> Result<Option<User>> {
     let row: Option<Row> = conn
         .query(SELECT)
-        .push("id = $1 AND tenant_id IS NOT DISTINCT FROM $2")
+        .push("u.id = $1 AND u.tenant_id IS NOT DISTINCT FROM $2")
         .bind(id)
         .bind(tenant)
         .fetch_optional()
@@ -87,10 +102,10 @@ pub(in super::super) async fn find_login(
     login: &str,
     tenant: Option<TenantId>,
 ) -> Result<Option<(User, String)>> {
-    let query = conn.query(SELECT).push("login = $1").bind(login);
+    let query = conn.query(SELECT).push("u.login = $1").bind(login);
     let query = match tenant {
-        Some(tenant) => query.push(" AND tenant_id = $2").bind(tenant),
-        None => query.push(" AND tenant_id IS NULL"),
+        Some(tenant) => query.push(" AND u.tenant_id = $2").bind(tenant),
+        None => query.push(" AND u.tenant_id IS NULL"),
     };
     Ok(query.fetch_optional::<Row>().await?.map(Row::split))
 }
@@ -102,7 +117,7 @@ pub(in super::super) async fn find_only_login(
 ) -> Result<Option<(User, String)>> {
     let mut rows: Vec<Row> = conn
         .query(SELECT)
-        .push("login = $1 AND tenant_id IS NOT NULL LIMIT 2")
+        .push("u.login = $1 AND u.tenant_id IS NOT NULL LIMIT 2")
         .bind(login)
         .fetch_all()
         .await?;
@@ -118,24 +133,25 @@ pub(in super::super) async fn list(
 ) -> Result<Vec<User>> {
     let mut query = conn.query(SELECT);
     query = match tenant {
-        Some(tenant) => query.push("tenant_id = ").push_bind(tenant),
-        None => query.push("tenant_id IS NULL"),
+        Some(tenant) => query.push("u.tenant_id = ").push_bind(tenant),
+        None => query.push("u.tenant_id IS NULL"),
     };
     if let Some(after) = after {
-        query = query.push(" AND id > ").push_bind(after);
+        query = query.push(" AND u.id > ").push_bind(after);
     }
-    let rows: Vec<Row> = query.push(" ORDER BY id LIMIT ").push_bind(limit).fetch_all().await?;
+    let rows: Vec<Row> = query.push(" ORDER BY u.id LIMIT ").push_bind(limit).fetch_all().await?;
     Ok(rows.into_iter().map(|row| row.split().0).collect())
 }
 
 pub(in super::super) async fn update(conn: &mut Conn, user: &User) -> Result<()> {
     conn.query(
-        "UPDATE panel_user SET name = $2, role = $3, password_expired = $4, disabled = $5, version = $6, \
-         updated_at = $7 WHERE id = $1 AND deleted_at IS NULL",
+        "UPDATE panel_user SET name = $2, role = $3, role_id = $4, password_expired = $5, disabled = $6, \
+         version = $7, updated_at = $8 WHERE id = $1 AND deleted_at IS NULL",
     )
     .bind(user.id)
     .bind(&user.name)
     .bind(user.role)
+    .bind(user.role_id)
     .bind(user.password_expired)
     .bind(user.disabled)
     .bind(user.version)
