@@ -94,7 +94,7 @@ start() {
 # until_said NAME PATTERN: waits until NAME has said it.
 until_said() {
     local deadline=$((SECONDS + READY_SECONDS))
-    until grep -q -- "$2" "$folder/$1.log"; do
+    until grep -qs -- "$2" "$folder/$1.log"; do
         kill -0 "$started" 2>/dev/null || die "$1 does not start"
         ((SECONDS < deadline)) || die "$1 is not ready in time"
         sleep 0.05

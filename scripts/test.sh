@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # All tests, as CI runs them: installs what is missing, starts private servers, runs every check, stops what it started.
 #
-#   scripts/test.sh              what every change must pass: lint docs deny tests nas
-#   scripts/test.sh STEP...      these steps alone: lint docs deny tests nas power bench
+#   scripts/test.sh              what every change must pass: lint docs deny tests nas power bench
+#   scripts/test.sh STEP...      these steps alone
 #
 # Build products go to $CARGO_TARGET_DIR, by default a folder in the user's cache that all checkouts share.
 set -euo pipefail
@@ -13,11 +13,13 @@ export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-never}"
 mkdir -p "$CARGO_TARGET_DIR"
 
 steps=("$@")
-if ((${#steps[@]} == 0)); then steps=(lint docs deny tests nas); fi
+if ((${#steps[@]} == 0)); then steps=(lint docs deny tests nas power bench); fi
 
 step_lint() {
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
+    # Fuzzing itself needs the nightly toolchain; that the targets compile does not.
+    cargo check --locked --manifest-path fuzz/Cargo.toml
     shellcheck -x -P SCRIPTDIR scripts/*.sh tests/*.sh tests/*/*.sh .ci/run
 }
 

@@ -85,7 +85,9 @@ mkdir "$work/log" "$work/uml"
 (umask 077 && echo "$secret" >"$work/secret")
 cp "$here/radius/dictionary" "$work/dictionary"
 
-setsid setpriv --pdeathsig KILL "$KERNEL" "mem=$GUEST_MEMORY" root=/dev/root rootfstype=hostfs rootflags=/ ro quiet "init=$here/guest.sh" \
+cc -O2 -shared -fPIC -o "$work/guest-registers.so" "$here/../guest-registers.c" -ldl
+setsid setpriv --pdeathsig KILL env "LD_PRELOAD=$work/guest-registers.so" \
+    "$KERNEL" "mem=$GUEST_MEMORY" root=/dev/root rootfstype=hostfs rootflags=/ ro quiet "init=$here/guest.sh" \
     "vec0:transport=tap,ifname=$tap" con=null con0=null,fd:1 "umid=nas" "uml_dir=$work/uml" \
     "NAS_WORK=$work" "NAS_HOST=${auth%:*}" "NAS_GUEST=$guest" "NAS_AUTH_PORT=${auth##*:}" "NAS_ACCT_PORT=${acct##*:}" \
     </dev/null >"$work/log/console.log" 2>&1 &

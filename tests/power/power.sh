@@ -95,9 +95,10 @@ network=()
 if [[ $tap ]]; then network=("vec0:transport=tap,ifname=$tap"); fi
 # Output: the guest's serial line is our standard output; its kernel's own messages go to a file, for when it fails.
 cc -O2 -shared -fPIC -o "$work/disk-cache.so" "$here/disk-cache.c" -ldl
+cc -O2 -shared -fPIC -o "$work/guest-registers.so" "$here/../guest-registers.c" -ldl
 exec 3>&1
 setsid setpriv --pdeathsig KILL \
-    env "POWER_DISK=$disk" "POWER_FLUSHED=$work/flushed" "LD_PRELOAD=$work/disk-cache.so" \
+    env "POWER_DISK=$disk" "POWER_FLUSHED=$work/flushed" "LD_PRELOAD=$work/disk-cache.so $work/guest-registers.so" \
     "$KERNEL" "mem=${memory}M" root=/dev/root rootfstype=hostfs rootflags=/ ro quiet "init=$here/guest.sh" "ubd0=$disk" \
     "${network[@]}" con=null con0=null,fd:1 ssl0=null,fd:3 umid=power "uml_dir=$work/uml" \
     "POWER_WORK=$work" "POWER_GUEST=$guest" "POWER_MOUNT=$POWER_MOUNT" </dev/null >"$work/console.log" 2>&1 &
