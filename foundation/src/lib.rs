@@ -1,4 +1,4 @@
-//! What every domain stands on: the database, the audit trail, events.
+//! What every domain stands on: the database, the audit trail, events, jobs.
 //!
 //! Reads take a [`Conn`], writes a [`Tx`], which derefs to one: "this needs a transaction" is a type. `Tx::commit` is the
 //! single place where streams are numbered.
@@ -8,6 +8,7 @@ pub mod change;
 pub mod db;
 pub mod event;
 pub mod idempotency;
+pub mod job;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tx;

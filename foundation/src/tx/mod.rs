@@ -27,6 +27,8 @@ pub struct Tx {
     outbox: Outbox,
     db: Db,
     began: Duration,
+    /// It put jobs into the queue.
+    has_jobs: bool,
     /// Given back when the transaction ended.
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -34,7 +36,7 @@ pub struct Tx {
 impl Tx {
     pub(crate) fn new(db: Db, conn: Conn, permit: Option<OwnedSemaphorePermit>) -> Self {
         let began = db.elapsed();
-        Self { conn: Some(conn), outbox: Outbox::default(), db, began, _permit: permit }
+        Self { conn: Some(conn), outbox: Outbox::default(), db, began, has_jobs: false, _permit: permit }
     }
 
     /// Buffers an event for the stream of the scope's tenant, or of the platform.
@@ -53,6 +55,11 @@ impl Tx {
         self.outbox.changed(origin, change);
     }
 
+    /// The commit is to wake the workers of this node.
+    pub(crate) const fn wake_workers(&mut self) {
+        self.has_jobs = true;
+    }
+
     /// Numbers and writes what is buffered, commits, and wakes the readers.
     ///
     /// # Errors
@@ -67,6 +74,9 @@ impl Tx {
         self.db.held(self.db.elapsed().saturating_sub(self.began), rows);
         committed?;
         self.db.wake().committed(&tenants);
+        if self.has_jobs {
+            self.db.wake().jobs_came();
+        }
         Ok(())
     }
 

@@ -25,6 +25,8 @@ pub struct Wake {
     /// What other nodes have not been told yet.
     pending: Mutex<Pending>,
     grown: Notify,
+    /// Jobs were put into the queue by this node.
+    jobs: Notify,
 }
 
 /// Which streams grew.
@@ -52,6 +54,7 @@ impl Wake {
             followers: broadcast::Sender::new(BACKLOG),
             pending: Mutex::new(Pending::default()),
             grown: Notify::new(),
+            jobs: Notify::new(),
         }
     }
 
@@ -71,6 +74,16 @@ impl Wake {
         }
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).add(tenants);
         self.grown.notify_one();
+    }
+
+    /// A transaction of this node put jobs into the queue. Other nodes poll: this one is awake to run them.
+    pub(crate) fn jobs_came(&self) {
+        self.jobs.notify_one();
+    }
+
+    /// Waits until jobs were put into the queue by this node; one that came before the call counts. For one waiter.
+    pub(crate) async fn jobs(&self) {
+        self.jobs.notified().await;
     }
 
     /// Wakes the followers of this node.

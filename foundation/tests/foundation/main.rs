@@ -5,6 +5,8 @@ mod audit;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod job;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod outage;
