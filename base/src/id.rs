@@ -92,6 +92,16 @@ id! {
     DatabaseId;
     /// One journal folder.
     JournalId;
+    /// What the platform sells to providers: a tenant's own plan.
+    SaasPlanId;
+    /// An add-on of the platform's catalogue.
+    AddonId;
+    /// An add-on that a tenant asked for or has.
+    TenantAddonId;
+    /// One line that a tenant owes the platform, before it stands on an invoice.
+    SaasChargeId;
+    /// An invoice of the platform to a tenant.
+    SaasInvoiceId;
 }
 
 impl TenantId {

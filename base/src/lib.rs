@@ -17,8 +17,8 @@ pub mod timestamp;
 
 pub use clock::{Clock, MockClock, Now};
 pub use id::{
-    ApiTokenId, CustomerId, DatabaseId, JournalId, LoginSessionId, PlanId, RoleId, RouterId, SessionId,
-    SubscriberId, TenantId, UserId,
+    AddonId, ApiTokenId, CustomerId, DatabaseId, JournalId, LoginSessionId, PlanId, RoleId, RouterId,
+    SaasChargeId, SaasInvoiceId, SaasPlanId, SessionId, SubscriberId, TenantAddonId, TenantId, UserId,
 };
 pub use mac::MacAddress;
 pub use money::{Currency, Minor};

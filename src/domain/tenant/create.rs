@@ -1,11 +1,11 @@
 //! Making a tenant.
 
-use base::{Platform, TenantId};
+use base::{Platform, SaasPlanId, TenantId};
 use foundation::{Tx, audit, db};
 
 use super::{
     super::values::{Entry, Invalid, Version},
-    IsolirProfile, Tenant, TenantCreated, TenantSpec, TenantStatus, store,
+    IsolirProfile, Tenant, TenantCreated, TenantSpec, TenantStatus, saas_plan, store,
 };
 
 /// Why a tenant cannot be made.
@@ -17,19 +17,38 @@ pub enum CreateError {
     /// Another tenant has the short name.
     #[error("the short name is taken")]
     SlugTaken,
+    /// There is no such plan, or nobody new gets it.
+    #[error("there is no such plan to be had")]
+    UnknownPlan,
     /// The database refused.
     #[error("the tenant cannot be stored")]
     Database(#[from] db::Error),
 }
 
-/// Makes a tenant, on trial, with the default isolir profile.
+/// Makes a tenant, on trial, on the plan that every tenant starts with, with the default isolir profile.
 ///
 /// # Errors
 /// As [`CreateError`] says.
 pub async fn create(tx: &mut Tx, platform: &Platform, spec: TenantSpec) -> Result<Tenant, CreateError> {
+    create_on_plan(tx, platform, spec, saas_plan::TRIAL).await
+}
+
+/// Makes a tenant, on trial, on the plan that is named.
+///
+/// # Errors
+/// As [`CreateError`] says.
+pub async fn create_on_plan(
+    tx: &mut Tx,
+    platform: &Platform,
+    spec: TenantSpec,
+    plan: SaasPlanId,
+) -> Result<Tenant, CreateError> {
+    let plan = store::saas_plan::hold(tx, plan).await?;
+    let plan = plan.filter(|plan| plan.archived_at.is_none()).ok_or(CreateError::UnknownPlan)?;
     let tenant = Tenant {
         id: TenantId::generate(platform.now()),
         spec: spec.validated()?,
+        saas_plan: plan.id,
         status: TenantStatus::Trial,
         service_stopped: false,
         isolir_profile: IsolirProfile::default(),
@@ -37,7 +56,7 @@ pub async fn create(tx: &mut Tx, platform: &Platform, spec: TenantSpec) -> Resul
         created_at: platform.now(),
         updated_at: platform.now(),
     };
-    if !store::insert(tx, &tenant).await? {
+    if !store::tenant::insert(tx, &tenant).await? {
         return Err(CreateError::SlugTaken);
     }
     let scope = platform.within(tenant.id);

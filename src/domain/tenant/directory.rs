@@ -31,7 +31,7 @@ pub enum ReadError {
 /// # Errors
 /// As [`ReadError`] says.
 pub async fn directory_entry(conn: &mut Conn, scope: &Scope) -> Result<Option<entry::Tenant>, ReadError> {
-    store::find(conn, scope.tenant()).await?.map(compose).transpose()
+    store::tenant::find(conn, scope.tenant()).await?.map(compose).transpose()
 }
 
 /// Hands every tenant to `take`.
@@ -45,7 +45,7 @@ pub async fn directory_entries(
 ) -> Result<(), ReadError> {
     let mut after = None;
     loop {
-        let tenants = store::list(conn, after, CHUNK).await?;
+        let tenants = store::tenant::list(conn, after, CHUNK).await?;
         let Some(last) = tenants.last() else { return Ok(()) };
         after = Some(last.id);
         for tenant in tenants {

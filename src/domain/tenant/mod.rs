@@ -2,11 +2,19 @@
 //!
 //! A tenant's *status* is about the panel and the contract with the platform. It never touches the service of the
 //! tenant's subscribers: that is [`set_service_stopped`], an act of its own.
+//!
+//! `saas_plan` what the platform sells to it · `feature` which modules it may use · `limit` how many of a thing it may have ·
+//! `grant` what add-ons add to both · `settings` what holds for the platform as a whole.
 
 mod create;
 mod directory;
 mod event;
+pub mod feature;
+mod grant;
+pub mod limit;
 mod profile;
+pub mod saas_plan;
+mod settings;
 mod spec;
 mod store;
 mod update;
@@ -15,17 +23,23 @@ mod update;
 mod tests;
 
 use base::{
-    Currency, Platform, Scope, TenantId, Timestamp, page,
+    Currency, Platform, SaasPlanId, Scope, TenantId, Timestamp, page,
     page::{Page, PageRequest},
 };
-pub use create::{CreateError, create};
+pub use create::{CreateError, create, create_on_plan};
 pub use directory::{ReadError, directory_entries, directory_entry};
 pub use event::TenantCreated;
+pub use feature::{Feature, FeatureSet, features};
 use foundation::{
     Conn,
     db::{self, Error},
 };
+pub use grant::{Grants, grants, set_grants};
+pub use limit::Limit;
 pub use profile::{IsolirProfile, KeptAttribute};
+pub use settings::{
+    PlatformSettings, SettingsError, StoredSettings, platform_settings, set_platform_settings,
+};
 pub use spec::TenantSpec;
 pub use update::{UpdateError, set_isolir_profile, set_service_stopped, set_status, update};
 
@@ -62,6 +76,9 @@ pub struct Tenant {
     /// What people may change of it.
     #[serde(flatten)]
     pub spec: TenantSpec,
+    /// What the platform sells to it.
+    #[serde(rename = "saasPlanId")]
+    pub saas_plan: SaasPlanId,
     /// How it stands with the platform.
     pub status: TenantStatus,
     /// Its subscribers are turned away.
@@ -81,7 +98,7 @@ pub struct Tenant {
 /// # Errors
 /// [`Error::RowNotFound`] when there is none.
 pub async fn load(conn: &mut Conn, scope: &Scope) -> db::Result<Tenant> {
-    store::find(conn, scope.tenant()).await?.ok_or(Error::RowNotFound)
+    store::tenant::find(conn, scope.tenant()).await?.ok_or(Error::RowNotFound)
 }
 
 /// The tenant with this id, for the super admin.
@@ -89,7 +106,7 @@ pub async fn load(conn: &mut Conn, scope: &Scope) -> db::Result<Tenant> {
 /// # Errors
 /// When the database cannot be read.
 pub async fn find(conn: &mut Conn, _platform: &Platform, id: TenantId) -> db::Result<Option<Tenant>> {
-    store::find(conn, id).await
+    store::tenant::find(conn, id).await
 }
 
 /// The tenant with this short name.
@@ -97,7 +114,7 @@ pub async fn find(conn: &mut Conn, _platform: &Platform, id: TenantId) -> db::Re
 /// # Errors
 /// When the database cannot be read.
 pub async fn find_by_slug(conn: &mut Conn, _platform: &Platform, slug: &str) -> db::Result<Option<Tenant>> {
-    store::find_by_slug(conn, slug).await
+    store::tenant::find_by_slug(conn, slug).await
 }
 
 /// All tenants in the order of their making, for the super admin.
@@ -111,7 +128,7 @@ pub async fn list(
 ) -> Result<Page<Tenant>, ListError> {
     let after = request.after().map(str::parse).transpose().map_err(|_| ListError::Cursor)?;
     let limit = i64::from(request.limit().min(page::MAX_LIMIT)) + 1;
-    let rows = store::list(conn, after, limit).await?;
+    let rows = store::tenant::list(conn, after, limit).await?;
     Ok(Page::cut(rows, request, |tenant| tenant.id.to_string()))
 }
 

@@ -39,7 +39,7 @@ pub async fn update(
     spec: TenantSpec,
 ) -> Result<Tenant, UpdateError> {
     let spec = spec.validated()?;
-    if store::slug_is_taken(tx, scope.tenant(), &spec.slug).await? {
+    if store::tenant::slug_is_taken(tx, scope.tenant(), &spec.slug).await? {
         return Err(UpdateError::SlugTaken);
     }
     change(tx, scope, seen, "tenant.update", |tenant| tenant.spec = spec).await
@@ -87,14 +87,14 @@ pub async fn set_service_stopped(
     change(tx, &platform.within(id), None, act, |tenant| tenant.service_stopped = stopped).await
 }
 
-async fn change(
+pub(super) async fn change(
     tx: &mut Tx,
     scope: &Scope,
     seen: Option<Version>,
     act: &'static str,
     apply: impl FnOnce(&mut Tenant),
 ) -> Result<Tenant, UpdateError> {
-    let before = store::find(tx, scope.tenant()).await?.ok_or(UpdateError::NotFound)?;
+    let before = store::tenant::find(tx, scope.tenant()).await?.ok_or(UpdateError::NotFound)?;
     before.version.expect(seen)?;
     let mut after = before.clone();
     apply(&mut after);
@@ -103,7 +103,7 @@ async fn change(
     }
     after.version = before.version.next();
     after.updated_at = scope.now();
-    if !store::update(tx, &after, before.version).await? {
+    if !store::tenant::update(tx, &after, before.version).await? {
         return Err(Stale { seen: before.version, current: after.version }.into());
     }
     tx.audit(scope, audit::Entry::new(act, "tenant", after.id).before(&before).after(&after));

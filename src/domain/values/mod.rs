@@ -1,6 +1,7 @@
 //! Values that several domains share: what a request may say, and how it is told when it may not.
 
 pub mod attributes;
+pub mod day;
 pub mod entry;
 pub mod invalid;
 pub mod prefix;
@@ -11,6 +12,7 @@ pub mod text_column;
 pub mod version;
 
 pub use attributes::{AttributeText, Attributes};
+pub use day::Day;
 pub use entry::Entry;
 pub use invalid::Invalid;
 pub use prefix::Ipv6Prefix;

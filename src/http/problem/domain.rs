@@ -129,6 +129,9 @@ impl From<tenant::CreateError> for Problem {
         match error {
             tenant::CreateError::Invalid(invalid) => invalid.into(),
             tenant::CreateError::SlugTaken => Self::new(Code::NameTaken).field("slug", error.to_string()),
+            tenant::CreateError::UnknownPlan => {
+                Self::new(Code::InvalidBody).field("saasPlanId", error.to_string())
+            }
             tenant::CreateError::Database(error) => error.into(),
         }
     }

@@ -1,5 +1,10 @@
 //! Every store function of tenants, on both databases.
 
+mod feature;
+mod limit;
+mod saas_plan;
+mod settings;
+
 use base::{Scope, TenantId, page::PageRequest};
 use foundation::{
     audit, change,

@@ -1,10 +1,11 @@
 //! The SQL of tenants.
 
-use base::{Currency, TenantId, Timestamp};
+use base::{Currency, SaasPlanId, TenantId, Timestamp};
 use foundation::{Conn, db::Result};
 use sqlx::types::Json;
 
-use super::{super::values::Version, IsolirProfile, Tenant, TenantSpec, TenantStatus};
+use super::super::{IsolirProfile, Tenant, TenantSpec, TenantStatus};
+use crate::domain::values::Version;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -15,6 +16,7 @@ struct Row {
     time_zone: String,
     currency: Currency,
     locale: String,
+    saas_plan_id: SaasPlanId,
     status: TenantStatus,
     service_stopped: bool,
     isolir_profile: Json<IsolirProfile>,
@@ -35,6 +37,7 @@ impl From<Row> for Tenant {
                 currency: row.currency,
                 locale: row.locale,
             },
+            saas_plan: row.saas_plan_id,
             status: row.status,
             service_stopped: row.service_stopped,
             isolir_profile: row.isolir_profile.0,
@@ -45,15 +48,15 @@ impl From<Row> for Tenant {
     }
 }
 
-const SELECT: &str = "SELECT id, name, slug, realm, time_zone, currency, locale, status, service_stopped, \
-                      isolir_profile, version, created_at, updated_at FROM tenant WHERE ";
+const SELECT: &str = "SELECT id, name, slug, realm, time_zone, currency, locale, saas_plan_id, status, \
+                      service_stopped, isolir_profile, version, created_at, updated_at FROM tenant WHERE ";
 
 /// `false` when the short name is taken.
-pub(super) async fn insert(conn: &mut Conn, tenant: &Tenant) -> Result<bool> {
+pub(in super::super) async fn insert(conn: &mut Conn, tenant: &Tenant) -> Result<bool> {
     conn.query(
-        "INSERT INTO tenant (id, name, slug, realm, time_zone, currency, locale, status, service_stopped, \
+        "INSERT INTO tenant (id, name, slug, realm, time_zone, currency, locale, saas_plan_id, status, service_stopped, \
          isolir_profile, version, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (slug) DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (slug) DO NOTHING",
     )
     .bind(tenant.id)
     .bind(&tenant.spec.name)
@@ -62,6 +65,7 @@ pub(super) async fn insert(conn: &mut Conn, tenant: &Tenant) -> Result<bool> {
     .bind(&tenant.spec.time_zone)
     .bind(tenant.spec.currency)
     .bind(&tenant.spec.locale)
+    .bind(tenant.saas_plan)
     .bind(tenant.status)
     .bind(tenant.service_stopped)
     .bind(Json(&tenant.isolir_profile))
@@ -73,10 +77,11 @@ pub(super) async fn insert(conn: &mut Conn, tenant: &Tenant) -> Result<bool> {
 }
 
 /// `false` when the row is not at `version` any more.
-pub(super) async fn update(conn: &mut Conn, tenant: &Tenant, version: Version) -> Result<bool> {
+pub(in super::super) async fn update(conn: &mut Conn, tenant: &Tenant, version: Version) -> Result<bool> {
     conn.query(
         "UPDATE tenant SET name = $3, slug = $4, realm = $5, time_zone = $6, currency = $7, locale = $8, \
-         status = $9, service_stopped = $10, isolir_profile = $11, version = $12, updated_at = $13 \
+         saas_plan_id = $9, status = $10, service_stopped = $11, isolir_profile = $12, version = $13, \
+         updated_at = $14 \
          WHERE id = $1 AND version = $2",
     )
     .bind(tenant.id)
@@ -87,6 +92,7 @@ pub(super) async fn update(conn: &mut Conn, tenant: &Tenant, version: Version) -
     .bind(&tenant.spec.time_zone)
     .bind(tenant.spec.currency)
     .bind(&tenant.spec.locale)
+    .bind(tenant.saas_plan)
     .bind(tenant.status)
     .bind(tenant.service_stopped)
     .bind(Json(&tenant.isolir_profile))
@@ -97,7 +103,7 @@ pub(super) async fn update(conn: &mut Conn, tenant: &Tenant, version: Version) -
 }
 
 /// Does another tenant have the short name?
-pub(super) async fn slug_is_taken(conn: &mut Conn, tenant: TenantId, slug: &str) -> Result<bool> {
+pub(in super::super) async fn slug_is_taken(conn: &mut Conn, tenant: TenantId, slug: &str) -> Result<bool> {
     let other: Option<(TenantId,)> = conn
         .query("SELECT id FROM tenant WHERE slug = $1 AND id <> $2")
         .bind(slug)
@@ -107,16 +113,20 @@ pub(super) async fn slug_is_taken(conn: &mut Conn, tenant: TenantId, slug: &str)
     Ok(other.is_some())
 }
 
-pub(super) async fn find(conn: &mut Conn, id: TenantId) -> Result<Option<Tenant>> {
+pub(in super::super) async fn find(conn: &mut Conn, id: TenantId) -> Result<Option<Tenant>> {
     Ok(conn.query(SELECT).push("id = $1").bind(id).fetch_optional::<Row>().await?.map(Tenant::from))
 }
 
-pub(super) async fn find_by_slug(conn: &mut Conn, slug: &str) -> Result<Option<Tenant>> {
+pub(in super::super) async fn find_by_slug(conn: &mut Conn, slug: &str) -> Result<Option<Tenant>> {
     Ok(conn.query(SELECT).push("slug = $1").bind(slug).fetch_optional::<Row>().await?.map(Tenant::from))
 }
 
 /// The tenants behind `after`, in the order of ids.
-pub(super) async fn list(conn: &mut Conn, after: Option<TenantId>, limit: i64) -> Result<Vec<Tenant>> {
+pub(in super::super) async fn list(
+    conn: &mut Conn,
+    after: Option<TenantId>,
+    limit: i64,
+) -> Result<Vec<Tenant>> {
     let rows: Vec<Row> = conn
         .query(SELECT)
         .push("id > $1 ORDER BY id LIMIT $2")
