@@ -1,7 +1,7 @@
 //! `kill -9` of a process that appends to a journal: every record that it has acknowledged is there afterwards, once.
 //!
 //! The process is this test binary again. It prints `ack SEED POSITION` for a record once that is durable; the parent
-//! kills it after a random number of such lines. `RRNETD_JOURNAL_KILLS` sets how often; the default is a short form.
+//! kills it after a random number of such lines. `TEST_JOURNAL_KILLS` sets how often; the default is a short form.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -19,9 +19,9 @@ use aaa::journal::{Batch, Config, Journal, Kind, Position, Reader, Record, Wake,
 use base::{Clock, DatabaseId, RouterId, TenantId};
 use rustix::event::{PollFd, PollFlags, poll};
 
-const FOLDER: &str = "RRNETD_JOURNAL_TEST_FOLDER";
-const ROUND: &str = "RRNETD_JOURNAL_TEST_ROUND";
-const KILLS: &str = "RRNETD_JOURNAL_KILLS";
+const FOLDER: &str = "TEST_JOURNAL_FOLDER";
+const ROUND: &str = "TEST_JOURNAL_ROUND";
+const KILLS: &str = "TEST_JOURNAL_KILLS";
 
 /// Enough to hit groups, segment changes and recoveries in each run.
 const DEFAULT_KILLS: u64 = 12;

@@ -1,6 +1,6 @@
 //! An Accounting-Response is a promise: whatever kills the daemon, the record is in the database afterwards, once.
 //!
-//! A few kills by default; `RRNETD_KILLS=50 cargo nextest run --test e2e durability` for the whole.
+//! A few kills by default; `TEST_KILLS=50 cargo nextest run --test e2e durability` for the whole.
 
 use std::{collections::HashSet, fs, net::Ipv4Addr, path::Path, process::Command, thread, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
     wire,
 };
 
-/// Kills unless `RRNETD_KILLS` says otherwise.
+/// Kills unless `TEST_KILLS` says otherwise.
 const KILLS: u64 = 2;
 
 /// Records that are acknowledged before each kill.
@@ -34,7 +34,7 @@ const LOAD: Duration = Duration::from_secs(2);
 
 #[test]
 fn what_was_acknowledged_survives_kills_once() {
-    let kills = std::env::var("RRNETD_KILLS").map_or(KILLS, |text| text.parse().unwrap());
+    let kills = std::env::var("TEST_KILLS").map_or(KILLS, |text| text.parse().unwrap());
     let (home, folder) = home();
     let ledger = home.path().join("ledger");
     let mut daemon = Daemon::quickstart(&folder, &[]);

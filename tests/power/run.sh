@@ -4,7 +4,7 @@
 #
 #   tests/power/run.sh BINARIES           the folder with the binaries rrnetd and rrnetd-load; about 15 s a cut
 #
-# RRNETD_POWER_CUTS (default 2) says how often. Cuts of an odd number lose every write that was not flushed, the others lose half of
+# TEST_POWER_CUTS (default 2) says how often. Cuts of an odd number lose every write that was not flushed, the others lose half of
 # them by chance.
 set -euo pipefail
 
@@ -17,9 +17,7 @@ if [[ ${1:-} != --within ]]; then
     exec "$repository/tests/sandbox.sh" --tap power0=192.0.2.1/24 "$(realpath "$0")" --within "$(realpath "$1")"
 fi
 binaries=$2
-CUTS=${RRNETD_POWER_CUTS:-2}
-# The daemon takes every variable of this prefix for a setting.
-unset RRNETD_POWER_CUTS
+CUTS=${TEST_POWER_CUTS:-2}
 SECRET="power-secret"
 SUBSCRIBERS=2000
 SESSIONS=400

@@ -8,7 +8,7 @@
 //!
 //! makes `sqlite::a_router_is_found_by_name`, on a fresh file, and `postgres::a_router_is_found_by_name`, in a fresh schema
 //! of the database that `TEST_DATABASE_URL` names. Without that variable the second one fails, unless
-//! `RRNETD_ALLOW_NO_POSTGRES=1` says that it may be absent.
+//! `TEST_ALLOW_NO_POSTGRES=1` says that it may be absent.
 #![expect(clippy::panic, clippy::print_stderr, reason = "a broken test set-up ends the test, and says so")]
 
 mod cable;
@@ -168,11 +168,11 @@ fn server() -> Option<String> {
     if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
         return Some(url);
     }
-    if std::env::var("RRNETD_ALLOW_NO_POSTGRES").as_deref() == Ok("1") {
-        eprintln!("not run: there is no TEST_DATABASE_URL, and RRNETD_ALLOW_NO_POSTGRES allows it");
+    if std::env::var("TEST_ALLOW_NO_POSTGRES").as_deref() == Ok("1") {
+        eprintln!("not run: there is no TEST_DATABASE_URL, and TEST_ALLOW_NO_POSTGRES allows it");
         return None;
     }
-    panic!("set TEST_DATABASE_URL (scripts/test-servers.sh), or RRNETD_ALLOW_NO_POSTGRES=1 to go without")
+    panic!("set TEST_DATABASE_URL (scripts/test-servers.sh), or TEST_ALLOW_NO_POSTGRES=1 to go without")
 }
 
 async fn run<F>(test_db: TestDb, test: impl FnOnce(TestDb) -> F)

@@ -20,12 +20,12 @@ fn theirs_on(ours: Dictionary) -> Option<Dictionary> {
         Ok(Some(Source { name: include.name.to_owned(), text }))
     };
     let main = std::fs::read_to_string(Path::new(FOLDER).join("dictionary"));
-    let allowed = std::env::var("RRNETD_ALLOW_NO_FREERADIUS").as_deref() == Ok("1");
+    let allowed = std::env::var("TEST_ALLOW_NO_FREERADIUS").as_deref() == Ok("1");
     if main.is_err() && allowed {
-        println!("not run: there are no dictionaries in {FOLDER}, and RRNETD_ALLOW_NO_FREERADIUS allows it");
+        println!("not run: there are no dictionaries in {FOLDER}, and TEST_ALLOW_NO_FREERADIUS allows it");
         return None;
     }
-    let main = main.expect("install the package freeradius, or set RRNETD_ALLOW_NO_FREERADIUS=1");
+    let main = main.expect("install the package freeradius, or set TEST_ALLOW_NO_FREERADIUS=1");
     Some(ours.parse("dictionary", &main, &mut resolve).unwrap())
 }
 
