@@ -71,6 +71,7 @@ impl Serve {
         };
         let path = self.world.build(&folder, &clock).context("filling the directory")?;
         let listen = Listen {
+            optional: Vec::new(),
             authentication: vec![self.authentication],
             accounting: vec![self.accounting],
             workers: self.workers,

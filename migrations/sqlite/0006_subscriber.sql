@@ -74,3 +74,5 @@ CREATE TABLE overlay (
     PRIMARY KEY (tenant_id, subscriber_id, reason),
     FOREIGN KEY (tenant_id, subscriber_id) REFERENCES subscriber (tenant_id, id)
 ) STRICT;
+-- Who is isolated for its quota is looked at again and again, until the period is over.
+CREATE INDEX overlay_quota ON overlay (tenant_id, subscriber_id) WHERE reason = 'quota';

@@ -2,6 +2,7 @@
 //! start, and nothing was changed.
 
 mod admin;
+mod journal;
 mod quickstart;
 mod serve;
 
@@ -50,6 +51,9 @@ enum Command {
     /// Help people back in
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// See to accounting journals
+    #[command(subcommand)]
+    Journal(JournalCommand),
     /// Look at RADIUS packets
     #[command(subcommand)]
     Radius(RadiusCommand),
@@ -61,6 +65,18 @@ enum AdminCommand {
     ResetPassword {
         /// The login
         login: String,
+        #[command(flatten)]
+        settings: SettingArguments,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum JournalCommand {
+    /// Bring the records of a rescued journal into the database; the daemon must be stopped. May be repeated
+    Apply {
+        /// The journal's folder, which stays as it is
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
         #[command(flatten)]
         settings: SettingArguments,
     },
@@ -95,6 +111,9 @@ impl Arguments {
             Command::CheckConfig(settings) => check_config(&settings.sources()),
             Command::Admin(AdminCommand::ResetPassword { login, settings }) => {
                 admin::reset_password(&settings.sources(), &login)
+            }
+            Command::Journal(JournalCommand::Apply { folder, settings }) => {
+                journal::apply(&settings.sources(), &folder)
             }
             Command::Radius(RadiusCommand::Decode { hex, secret, request_authenticator }) => {
                 decode(&hex, secret.as_deref(), request_authenticator.as_deref())

@@ -50,6 +50,18 @@ fn write_config(path: &Path) -> Result<(), Failure> {
     folder::write_file(path, 0o600, TEMPLATE.as_bytes()).map_err(Failure::start)
 }
 
+/// A line to paste that asks for a new password and replaces the printed one with it.
+fn replacement(api: &str, login: &str, password: &str) -> String {
+    let json = "-H 'Content-Type: application/json'";
+    format!(
+        "read -rp 'New password (10 characters or more): ' NEW; \
+         curl -fsS {api}/login {json} -d '{{\"login\":\"{login}\",\"password\":\"{password}\"}}' \
+         | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/' \
+         | xargs -I TOKEN curl -fsS -X POST {api}/me/password -H 'Authorization: Bearer TOKEN' {json} \
+         -d \"{{\\\"current\\\":\\\"{password}\\\",\\\"new\\\":\\\"$NEW\\\"}}\" && echo replaced"
+    )
+}
+
 fn greet(daemon: &Daemon, welcome: &Welcome, data: &Path) {
     let addresses = daemon.addresses();
     let port = |addresses: &[std::net::SocketAddr]| addresses.first().map_or(0, std::net::SocketAddr::port);
@@ -63,11 +75,14 @@ fn greet(daemon: &Daemon, welcome: &Welcome, data: &Path) {
         addresses.http, addresses.http
     ));
     match &welcome.password {
-        Some(password) => lines.push(format!(
-            "Sign in  {} / {}   (shown this once: keep it)",
-            welcome.login,
-            password.expose()
-        )),
+        Some(password) => {
+            let (login, password) = (&welcome.login, password.expose());
+            lines.push(format!("Sign in  {login} / {password}   (shown this once: keep it)"));
+            lines.push(
+                "It must be replaced first, and until then the API answers 403 password_expired:".to_owned(),
+            );
+            lines.push(replacement(&format!("http://{}/api/v1", addresses.http), login, password));
+        }
         None => lines.push(format!(
             "Sign in  {}   (password forgotten? rrnetd admin reset-password {} --config {})",
             welcome.login,

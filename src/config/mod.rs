@@ -63,6 +63,8 @@ pub struct Radius {
     pub authentication: Vec<SocketAddr>,
     /// Accounting addresses.
     pub accounting: Vec<SocketAddr>,
+    /// Of these, the IPv6 addresses that are only the default: they are left out where the kernel has no IPv6.
+    pub optional: Vec<SocketAddr>,
     /// Threads.
     pub workers: usize,
     /// Receive buffer of each socket, octets.
@@ -73,6 +75,8 @@ pub struct Radius {
     pub duplicate_slots: u32,
     /// Source address of CoA to a router that has not been heard; unspecified lets the kernel choose.
     pub dynauth_address: IpAddr,
+    /// Accepts carry Chargeable-User-Identity for a router that asks for it (RFC 4372).
+    pub chargeable_user_identity: bool,
 }
 
 /// The accounting journal.
@@ -86,6 +90,8 @@ pub struct Journal {
     pub total_octets: u64,
     /// How long applied segments are kept.
     pub keep_for: Duration,
+    /// Octets of them; beyond it the oldest go earlier.
+    pub keep_octets: u64,
 }
 
 /// The directory's snapshot.
@@ -102,6 +108,14 @@ pub struct Directory {
 pub struct Http {
     /// Its address.
     pub listen: SocketAddr,
+    /// Proxies in front of the daemon, whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// The session cookie goes over TLS alone.
+    pub secure_cookies: bool,
+    /// When an answer is given up.
+    pub answer_within: Duration,
+    /// Requests that are worked on at a time.
+    pub requests_at_once: usize,
 }
 
 /// Logging.
@@ -160,10 +174,15 @@ impl Config {
     pub fn check(spec: Spec, base_folder: &Path) -> Result<Self, ConfigError> {
         let Spec { version, data, database, radius, journal, directory, http, log } = spec;
         within("version", u64::from(version), 1, 1)?;
-        let folder = base_folder.join(data.folder);
+        let folder = clean(&base_folder.join(data.folder));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = within("radius.workers", radius.workers, 0, aaa::net::server::MAX_WORKERS as u64)?;
-        if radius.authentication.is_empty() && radius.accounting.is_empty() {
+        let optional: Vec<SocketAddr> = [&radius.authentication, &radius.accounting]
+            .into_iter()
+            .filter(|addresses| !addresses.are_named)
+            .flat_map(|addresses| addresses.list.iter().copied().filter(SocketAddr::is_ipv6))
+            .collect();
+        if radius.authentication.list.is_empty() && radius.accounting.list.is_empty() {
             return Err(value(
                 "radius.authentication",
                 "no address at all: give at least one, such as 0.0.0.0:1812",
@@ -176,8 +195,9 @@ impl Config {
                 url: database_url(database.url, &folder)?,
             },
             radius: Radius {
-                authentication: radius.authentication,
-                accounting: radius.accounting,
+                authentication: radius.authentication.list,
+                accounting: radius.accounting.list,
+                optional,
                 workers: match usize::try_from(workers) {
                     Ok(0) | Err(_) => cores,
                     Ok(count) => count,
@@ -203,6 +223,7 @@ impl Config {
                 )?)
                 .unwrap_or(u32::MAX),
                 dynauth_address: radius.dynauth_address,
+                chargeable_user_identity: radius.chargeable_user_identity,
             },
             journal: Journal {
                 folder: folder.join(journal.folder),
@@ -211,6 +232,7 @@ impl Config {
                 keep_for: Duration::from_secs(
                     3_600 * within("journal.keep-hours", journal.keep_hours, 0, 8_760)?,
                 ),
+                keep_octets: within("journal.keep-octets", journal.keep_octets, 0, 1 << 50)?,
             },
             directory: Directory {
                 snapshot_file: folder.join(directory.snapshot_file),
@@ -221,11 +243,33 @@ impl Config {
                     86_400,
                 )?),
             },
-            http: Http { listen: http.listen },
+            http: Http {
+                listen: http.listen,
+                trusted_proxies: http.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
+                secure_cookies: http.secure_cookies,
+                answer_within: Duration::from_secs(within(
+                    "http.answer-within-seconds",
+                    http.answer_within_seconds,
+                    1,
+                    600,
+                )?),
+                requests_at_once: usize::try_from(within(
+                    "http.requests-at-once",
+                    http.requests_at_once,
+                    1,
+                    65_536,
+                )?)
+                .unwrap_or(usize::MAX),
+            },
             log: Log { format: log.format, filter: log.filter },
-            data: Data { key_file: folder.join(data.key_file), folder },
+            data: Data { key_file: clean(&folder.join(data.key_file)), folder },
         })
     }
+}
+
+/// Without the `.` that a relative folder leaves in the middle: paths are shown to people.
+fn clean(path: &Path) -> PathBuf {
+    path.components().collect()
 }
 
 /// Makes a relative SQLite file one of the data folder.
@@ -270,6 +314,16 @@ mod tests {
         assert_eq!(config.journal.folder, Path::new("/var/lib/rrnetd/state/journal"));
         assert_eq!(config.database.url.expose(), "sqlite:/var/lib/rrnetd/state/rrnetd.db");
         assert!(config.radius.workers > 0);
+        let config = check("version = 1\ndata.key-file = \"./keys/rrnetd.key\"").unwrap();
+        assert_eq!(config.data.key_file.to_str(), Some("/var/lib/rrnetd/keys/rrnetd.key"));
+    }
+
+    #[test]
+    fn only_the_default_may_lack_ipv6() {
+        let default = check("").unwrap().radius;
+        assert_eq!(default.optional, ["[::]:1812".parse().unwrap(), "[::]:1813".parse().unwrap()]);
+        let named = check("radius.authentication = [\"0.0.0.0:1812\", \"[::]:1812\"]").unwrap().radius;
+        assert_eq!(named.optional, ["[::]:1813".parse().unwrap()]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use base::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::LogFormat;
 
@@ -69,9 +69,9 @@ section! {
     /// The RADIUS sockets.
     Radius {
         /// Authentication addresses.
-        authentication: Vec<SocketAddr> = both_families(1812),
+        authentication: Addresses = both_families(1812),
         /// Accounting addresses.
-        accounting: Vec<SocketAddr> = both_families(1813),
+        accounting: Addresses = both_families(1813),
         /// Threads; 0 for one a core.
         workers: u64 = 0,
         /// Receive buffer of each socket.
@@ -82,6 +82,8 @@ section! {
         duplicate_slots: u64 = 65_536,
         /// Source address of CoA to a router that has not been heard.
         dynauth_address: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        /// Whether accepts tell who pays to a router that asks for it.
+        chargeable_user_identity: bool = false,
     }
 }
 
@@ -96,6 +98,8 @@ section! {
         total_octets: u64 = 16 << 30,
         /// How long applied segments are kept.
         keep_hours: u64 = 24,
+        /// Octets of the applied segments that are kept.
+        keep_octets: u64 = 4 << 30,
     }
 }
 
@@ -114,6 +118,14 @@ section! {
     Http {
         /// Its address.
         listen: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+        /// Proxies whose X-Forwarded-For is believed.
+        trusted_proxies: Vec<IpAddr> = Vec::new(),
+        /// Whether the session cookie goes over TLS alone.
+        secure_cookies: bool = false,
+        /// When an answer is given up.
+        answer_within_seconds: u64 = 30,
+        /// Requests that are worked on at a time.
+        requests_at_once: u64 = 512,
     }
 }
 
@@ -127,9 +139,31 @@ section! {
     }
 }
 
-fn both_families(port: u16) -> Vec<SocketAddr> {
-    vec![
+/// Addresses to listen on.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// They.
+    pub list: Vec<SocketAddr>,
+    /// Whether the operator wrote them; else they are the default, and IPv6 may be missing on this machine.
+    pub are_named: bool,
+}
+
+impl std::fmt::Debug for Addresses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.list.fmt(f)
+    }
+}
+
+impl<'de> Deserialize<'de> for Addresses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { list: Vec::deserialize(deserializer)?, are_named: true })
+    }
+}
+
+fn both_families(port: u16) -> Addresses {
+    let list = vec![
         SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port),
         SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port),
-    ]
+    ];
+    Addresses { list, are_named: false }
 }

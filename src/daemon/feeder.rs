@@ -210,7 +210,8 @@ impl Feeder {
         let platform = Platform::system("daemon.feeder", started.wall);
         let mut conn = self.db.snapshot().await?;
         let heads = change::heads(&mut conn).await?;
-        let mut loader = self.writer.loader(0);
+        let subscribers = subscriber::count(&mut conn, &platform).await?;
+        let mut loader = self.writer.loader(subscribers);
         for head in heads {
             let sequence = u64::try_from(head.sequence).unwrap_or(0);
             loader.position(Position { tenant: head.tenant_id, sequence });

@@ -93,18 +93,27 @@ pub fn settle(
     known: Option<DatabaseId>,
     found: DatabaseId,
 ) -> Result<(), IdentityError> {
+    agree(known, found)?;
+    if known.is_some() {
+        return Ok(());
+    }
+    let path = data.join(FILE);
+    let proof = hex::encode(sealer.seal(&place(&found), PROOF));
+    let contents = Contents { database_id: found, proof };
+    serde_json::to_vec(&contents)
+        .map_err(io::Error::from)
+        .and_then(|text| folder::write_file(&path, 0o600, &text))
+        .map_err(|source| IdentityError::File { path, source })
+}
+
+/// Makes sure that the database is the folder's, as far as the folder knows one.
+///
+/// # Errors
+/// When it is another one.
+pub fn agree(known: Option<DatabaseId>, found: DatabaseId) -> Result<(), IdentityError> {
     match known {
-        Some(expected) if expected == found => Ok(()),
-        Some(expected) => Err(IdentityError::ForeignDatabase { expected, found }),
-        None => {
-            let path = data.join(FILE);
-            let proof = hex::encode(sealer.seal(&place(&found), PROOF));
-            let contents = Contents { database_id: found, proof };
-            serde_json::to_vec(&contents)
-                .map_err(io::Error::from)
-                .and_then(|text| folder::write_file(&path, 0o600, &text))
-                .map_err(|source| IdentityError::File { path, source })
-        }
+        Some(expected) if expected != found => Err(IdentityError::ForeignDatabase { expected, found }),
+        _ => Ok(()),
     }
 }
 

@@ -4,8 +4,8 @@
 //! [`Daemon::run`] serves until it is told to stop.
 //!
 //! `folder`, `keys` and `identity` are the data folder · `state` opens the database and what is in memory · `feeder` keeps
-//! the directory · `housekeeping` what is done now and then · `lifecycle` the signals · `report` the line that says where
-//! it listens.
+//! the directory · `housekeeping` what is done now and then (`observer` routers, `tidy` what is old) · `lifecycle` the signals · `report` the line that says where
+//! it listens · `rescue` applies a journal from elsewhere.
 
 mod feeder;
 pub mod folder;
@@ -13,8 +13,11 @@ mod housekeeping;
 pub mod identity;
 pub mod keys;
 pub mod lifecycle;
+mod observer;
 mod report;
+pub mod rescue;
 pub mod state;
+mod tidy;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -56,6 +59,7 @@ impl Daemon {
         let radius = net::Bound::open(&net::Listen {
             authentication: config.radius.authentication.clone(),
             accounting: config.radius.accounting.clone(),
+            optional: config.radius.optional.clone(),
             workers: config.radius.workers,
             receive_buffer: config.radius.receive_buffer,
             duplicates: radius::replay::Limits {
@@ -103,7 +107,7 @@ impl Daemon {
     /// When it could not begin to serve, or the last records could not be made durable.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), StartError> {
         let Self { config, mut state, radius, http, metrics, addresses } = self;
-        state.prepare().await;
+        let observer = state.prepare().await;
         let sender = dynauth::Running::start(state.clock.clone()).map_err(StartError::Dynauth)?;
         let shared = net::Shared {
             policy: Arc::clone(&state.policy),
@@ -129,6 +133,7 @@ impl Daemon {
             db: state.db.clone(),
             live: Arc::clone(&state.live),
             policy: Arc::clone(&state.policy),
+            observer,
             clock: state.clock.clone(),
         };
         tasks.spawn(keeper.run(background.clone()));
@@ -150,7 +155,12 @@ impl Daemon {
                 journal: Arc::clone(&state.journal),
             },
             metrics,
-            settings: http::Settings::default(),
+            settings: http::Settings {
+                trusted_proxies: config.http.trusted_proxies.clone(),
+                secure_cookies: config.http.secure_cookies,
+                answer_within: config.http.answer_within,
+                requests_at_once: config.http.requests_at_once,
+            },
         })
         .map_err(StartError::Api)?;
         let radius = radius.start(&shared)?;

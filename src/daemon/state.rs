@@ -20,6 +20,7 @@ use super::{
     folder::{self, FolderError, FolderLock},
     identity::{self, IdentityError},
     keys::{self, KeyError, Keys},
+    observer::Observer,
 };
 use crate::{
     config::Config,
@@ -154,13 +155,14 @@ impl Opened {
         journal.segment_octets = config.journal.segment_octets;
         journal.total_octets = config.journal.total_octets;
         journal.keep_for = config.journal.keep_for;
+        journal.keep_octets = config.journal.keep_octets;
         let journal = Arc::new(Journal::open(journal, clock.clone())?);
-        let (directory, writer) = Directory::create(HashKey::new(random()?));
-        let live = Arc::new(Live::new(random()?));
+        let (directory, writer) = Directory::create(HashKey::new(random().map_err(StartError::Random)?));
+        let live = Arc::new(Live::new(random().map_err(StartError::Random)?));
         let settings = Settings {
             class_key: ClassKey::new(keys.class),
-            chargeable_user_identity: false,
-            throttle_key: random()?,
+            chargeable_user_identity: config.radius.chargeable_user_identity,
+            throttle_key: random().map_err(StartError::Random)?,
         };
         let policy = Arc::new(Policy::new(Arc::clone(&directory), Arc::clone(&live), settings));
         Ok(Self {
@@ -180,8 +182,9 @@ impl Opened {
     }
 
     /// Fills what is in memory before the first packet is read: the directory, the open sessions, the first uses that are
-    /// only in the journal yet. With the database down, as far as the snapshot and the journal go.
-    pub(super) async fn prepare(&mut self) {
+    /// only in the journal yet, where routers are. With the database down, as far as the snapshot and the journal go; who keeps
+    /// the routers' places asks for them again.
+    pub(super) async fn prepare(&mut self) -> Observer {
         if let Some(writer) = self.writer.take() {
             let mut feeder = self.feeder(&self.config, writer);
             feeder.load_snapshot();
@@ -198,6 +201,21 @@ impl Opened {
         {
             tracing::error!(error = &error as &dyn std::error::Error, "open sessions cannot be read");
         }
+        let mut observer = Observer::new(
+            self.db.clone(),
+            Arc::clone(&self.live),
+            Arc::clone(&self.directory),
+            self.clock.clone(),
+        );
+        if self.reached
+            && let Err(error) = observer.restore().await
+        {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "where routers were seen cannot be read; it is tried again"
+            );
+        }
+        observer
     }
 
     async fn restore_sessions(&self) -> Result<(), session::DrainNowError> {
@@ -257,8 +275,8 @@ impl Opened {
     }
 }
 
-fn random<const N: usize>() -> Result<[u8; N], StartError> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     let mut octets = [0; N];
-    getrandom::fill(&mut octets).map_err(StartError::Random)?;
+    getrandom::fill(&mut octets)?;
     Ok(octets)
 }

@@ -13,10 +13,13 @@ use crate::{
     daemon::Opened,
     domain::{
         access::{self, Authority, Cost, NewUser, PasswordPool, Role},
-        isolir::{self, Reason},
+        isolir,
         nas::{self, RouterSpec},
         plan,
-        subscriber::{self, CustomerChoice, CustomerSpec, Login, NewSubscriber, ServiceType, SubscriberSpec},
+        subscriber::{
+            self, CustomerChoice, CustomerSpec, Login, NewSubscriber, OverlayReason, ServiceType,
+            SubscriberSpec,
+        },
         tenant::{self, TenantSpec},
     },
 };
@@ -173,7 +176,9 @@ async fn make_subscriber(
     let created = subscriber::create(tx, scope, sealer, dictionary, new).await.map_err(store)?;
     if created.subscriber.spec.username == USERS.1 {
         let note = "demo: the invoice of last month is open";
-        isolir::isolate(tx, scope, created.subscriber.id, Reason::Unpaid, note).await.map_err(store)?;
+        isolir::isolate(tx, scope, created.subscriber.id, OverlayReason::Unpaid, note)
+            .await
+            .map_err(store)?;
     }
     Ok(())
 }

@@ -115,3 +115,14 @@ async fn send(request: RequestBuilder) -> (u16, Value, String) {
     let text = response.text().await.unwrap();
     (status, serde_json::from_str(&text).unwrap_or(Value::Null), tag)
 }
+
+/// The metric with this name, labels included; `None` while there is none.
+pub(crate) fn metric(daemon: &Daemon, name: &str) -> Option<f64> {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let text = runtime.block_on(async {
+        let answer = Client::new().get(format!("http://{}/metrics", daemon.ready.http)).send().await.unwrap();
+        assert!(answer.status().is_success());
+        answer.text().await.unwrap()
+    });
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+}

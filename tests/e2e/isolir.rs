@@ -17,7 +17,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
-    api::Api,
+    api::{Api, metric},
     harness::{Daemon, eventually},
     quickstart::home,
     wire::Nas,
@@ -84,11 +84,13 @@ fn a_kill_in_between_does_not_lose_it() {
     scene.online(&daemon, &api);
     api.post(&format!("{}/isolate", subscriber(&api)), &json!({ "reason": "unpaid" }));
     tried(&api);
+    // The router says nothing after the start: what was seen of it before tells where from it is told.
+    eventually("where the router was seen is stored", || {
+        (metric(&daemon, "rrnetd_router_observations_total")? > 0.0).then_some(())
+    });
     daemon.kill();
     let listener = Listener::start(&scene);
-    // The router has not been heard since this start: the setting says where from it is told.
-    let setting = format!("radius.dynauth-address={ASKED}");
-    let _daemon = Daemon::quickstart(&scene.folder, &[LISTEN[0], LISTEN[1], &setting]);
+    let _daemon = scene.daemon();
     let line = eventually("the router hears of it", || listener.lines().first().cloned());
     is_disconnect(&line);
 }

@@ -2,7 +2,7 @@
 //!
 //! `harness` starts and ends it · `api` drives its HTTP interface · `wire` is a router · `quickstart` the first minutes of an
 //! operator · `api_radius` what is changed over the API holds for the next packet · `isolir` reaches live sessions ·
-//! `durability` what was acknowledged stays.
+//! `durability` what was acknowledged stays · `rescue` also where the database's disk is gone.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on, helpers included")]
 
 mod api;
@@ -11,4 +11,5 @@ mod durability;
 mod harness;
 mod isolir;
 mod quickstart;
+mod rescue;
 mod wire;

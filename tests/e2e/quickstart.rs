@@ -42,6 +42,17 @@ fn the_printed_lines_behave_as_printed() {
 }
 
 #[test]
+fn the_printed_password_is_replaced_as_printed() {
+    let (_home, folder) = home();
+    let daemon = Daemon::quickstart(&folder, &[]);
+    assert!(daemon.greeting.contains("403 password_expired"), "{}", daemon.greeting);
+    let line = daemon.greeting.lines().find(|line| line.starts_with("read ")).unwrap();
+    let said = shell(&format!("printf '%s\\n' '{}' | {{ {line}; }}", crate::api::PASSWORD));
+    assert!(said.ends_with("replaced\n"), "{said:?}");
+    assert!(Api::again(&daemon).tenants()[0]["id"].is_string(), "and nothing stands in the way any more");
+}
+
+#[test]
 fn a_second_start_reuses_everything() {
     let (_home, folder) = home();
     let first = Daemon::quickstart(&folder, &[]);
@@ -194,7 +205,7 @@ pub(crate) fn home() -> (TempDir, PathBuf) {
     (home, folder)
 }
 
-fn path(path: &Path) -> &str {
+pub(crate) fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -207,13 +218,14 @@ fn shell(line: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn done(output: Output) -> String {
+/// What it printed, when it did what it was asked.
+pub(crate) fn done(output: Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// It could not start: status 2, and one line that has these words.
-fn refused(output: std::io::Result<Output>, words: &[&str]) {
+pub(crate) fn refused(output: std::io::Result<Output>, words: &[&str]) {
     let said = refused_whole(output, words);
     assert_eq!(said.lines().count(), 1, "one sentence: {said}");
 }

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod rules;
 
 mod names;
+mod observed;
 mod query;
 mod reservation;
 mod router;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use event::{AccountingEvent, Cookie, Counters, Status};
 pub use identifiers::{Identifiers, StoredIdentifiers};
+pub use observed::Signatures;
 pub use query::{Cursor, Filter, Restored, Stats};
 pub use reservation::{Admission, Admitted};
 pub use router::{Path, RouterState, RouterView, TenantState};

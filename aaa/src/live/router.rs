@@ -30,7 +30,7 @@ pub struct Path {
 pub struct RouterState {
     pub(super) id: RouterId,
     pub(super) tenant: Arc<TenantState>,
-    path: ArcSwapOption<Path>,
+    pub(super) path: ArcSwapOption<Path>,
     /// Sessions with no event since this moment are void, by [`Series`]; milliseconds, `i64::MIN` for never.
     void_before: [AtomicI64; Series::COUNT],
     /// The boot counters now and before, by RouterOS service; [`NO_BOOT`] when unknown.
@@ -44,7 +44,10 @@ pub struct RouterState {
     signs_requests: AtomicBool,
     unsigned_requests: AtomicU64,
     forged_packets: AtomicU64,
-    last_seen: AtomicI64,
+    pub(super) last_seen: AtomicI64,
+    /// Whether Access-Requests came signed and unsigned since somebody took note of it.
+    pub(super) signed_lately: AtomicBool,
+    pub(super) unsigned_lately: AtomicBool,
 }
 
 /// One tenant, as it is observed.
@@ -125,6 +128,8 @@ impl RouterState {
             unsigned_requests: AtomicU64::new(0),
             forged_packets: AtomicU64::new(0),
             last_seen: AtomicI64::new(i64::MIN),
+            signed_lately: AtomicBool::new(false),
+            unsigned_lately: AtomicBool::new(false),
         }
     }
 
@@ -162,7 +167,9 @@ impl RouterState {
     pub fn message_authenticator(&self, present: bool) {
         if !present {
             self.unsigned_requests.fetch_add(1, Ordering::Relaxed);
-        } else if !self.signs_requests.load(Ordering::Relaxed) {
+            self.unsigned_lately.store(true, Ordering::Relaxed);
+        } else if !self.signed_lately.load(Ordering::Relaxed) {
+            self.signed_lately.store(true, Ordering::Relaxed);
             self.signs_requests.store(true, Ordering::Relaxed);
         }
     }
@@ -339,6 +346,10 @@ impl Routers {
             self.generation.fetch_add(1, Ordering::Release);
         }
         router
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<RouterState>> {
+        self.shards.iter().flat_map(|shard| shard.load().values().cloned().collect::<Vec<_>>()).collect()
     }
 
     /// Forgets a router that is gone from the directory. Its sessions keep their own hold on what they need.

@@ -28,6 +28,8 @@ pub struct Listen {
     pub authentication: Vec<SocketAddr>,
     /// Addresses for accounting, by default port 1813 (RFC 2866 §3).
     pub accounting: Vec<SocketAddr>,
+    /// Of these, what is left out with a warning where this machine cannot have it: IPv6 that nobody asked for by name.
+    pub optional: Vec<SocketAddr>,
     /// Threads, 1 to [`MAX_WORKERS`]; one for each core.
     pub workers: usize,
     /// Receive buffer of each socket, octets. 8 MiB hold 10,000 requests: what 50,000 subscribers send in 12 s.
@@ -59,6 +61,12 @@ pub enum BindError {
         /// The address.
         address: SocketAddr,
     },
+    /// The kernel was built or started without IPv6.
+    #[error("this kernel has no IPv6, and {address} needs it: leave it out of the configuration")]
+    NoIpv6 {
+        /// The address.
+        address: SocketAddr,
+    },
     /// Anything else.
     #[error("listening on {address} failed")]
     Other {
@@ -78,6 +86,9 @@ pub enum BindError {
 impl BindError {
     fn new(address: SocketAddr, source: io::Error) -> Self {
         match source.kind() {
+            _ if source.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error()) => {
+                Self::NoIpv6 { address }
+            }
             io::ErrorKind::AddrInUse => Self::Taken { address },
             io::ErrorKind::PermissionDenied => Self::Denied { address },
             io::ErrorKind::AddrNotAvailable => Self::NotOurs { address },
@@ -109,7 +120,7 @@ impl Bound {
     /// Opens every socket of every worker.
     ///
     /// # Errors
-    /// When an address is taken, not ours, or not allowed.
+    /// When an address is taken, not ours though not optional, or not allowed.
     pub fn open(listen: &Listen) -> Result<Self, BindError> {
         if listen.authentication.len() + listen.accounting.len() > MAX_LISTENERS {
             return Err(BindError::TooMany);
@@ -126,7 +137,15 @@ impl Bound {
             [(Port::Authentication, &listen.authentication), (Port::Accounting, &listen.accounting)]
         {
             for address in addresses {
-                let sockets = open_group(*address, count, listen.receive_buffer)?;
+                let sockets = match open_group(*address, count, listen.receive_buffer) {
+                    Err(error @ (BindError::NoIpv6 { .. } | BindError::NotOurs { .. }))
+                        if listen.optional.contains(address) =>
+                    {
+                        tracing::warn!(%error, "RADIUS is not answered there");
+                        continue;
+                    }
+                    opened => opened?,
+                };
                 for (worker, socket) in bound.workers.iter_mut().zip(sockets) {
                     bound.receive_buffer = bound.receive_buffer.min(socket.receive_buffer());
                     worker.push(Listener { socket, port });
@@ -232,5 +251,38 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(addresses: &[&str], optional: &[&str]) -> Result<Bound, BindError> {
+        let parse = |list: &[&str]| list.iter().map(|text| text.parse().unwrap()).collect();
+        Bound::open(&Listen {
+            authentication: parse(addresses),
+            accounting: Vec::new(),
+            optional: parse(optional),
+            workers: 1,
+            receive_buffer: 65_536,
+            duplicates: Limits::default(),
+        })
+    }
+
+    /// An address for documentation, which no machine has (RFC 3849), in the place of a family that this one lacks.
+    #[test]
+    fn what_the_machine_lacks_is_left_out_only_when_it_is_optional() {
+        let (here, nowhere) = ("127.0.0.1:0", "[2001:db8::1]:0");
+        let error = open(&[here, nowhere], &[]).unwrap_err();
+        assert!(matches!(error, BindError::NotOurs { .. } | BindError::NoIpv6 { .. }), "{error}");
+        let bound = open(&[here, nowhere], &[nowhere]).unwrap();
+        assert_eq!(bound.authentication().len(), 1);
+        let taken = bound.authentication()[0].to_string();
+        let error = open(&[&taken], &[&taken]).unwrap_err();
+        assert!(
+            matches!(error, BindError::Taken { .. }),
+            "another program's port is never passed over: {error}"
+        );
     }
 }

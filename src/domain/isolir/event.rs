@@ -3,7 +3,7 @@
 use base::SubscriberId;
 use foundation::event::Event;
 
-use super::Reason;
+use super::super::subscriber::OverlayReason;
 
 /// A reason to isolate a subscriber came up.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -11,7 +11,7 @@ pub struct SubscriberIsolated {
     /// Whom.
     pub subscriber: SubscriberId,
     /// Why.
-    pub reason: Reason,
+    pub reason: OverlayReason,
 }
 
 impl Event for SubscriberIsolated {
@@ -24,7 +24,7 @@ pub struct SubscriberLifted {
     /// Whom.
     pub subscriber: SubscriberId,
     /// Which reason.
-    pub reason: Reason,
+    pub reason: OverlayReason,
     /// Whether it was the last one: the subscriber is free.
     pub free: bool,
 }

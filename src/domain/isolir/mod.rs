@@ -12,44 +12,23 @@ mod change;
 mod event;
 mod executor;
 mod order;
+mod quota;
 mod store;
+#[cfg(test)]
+mod tests;
 
-use aaa::directory::entry::OverlayReasons;
 use base::{Scope, SubscriberId, Timestamp};
 pub use event::{SubscriberIsolated, SubscriberLifted};
 pub use executor::Executor;
 use foundation::{Conn, Tx, audit, db};
 pub use order::{DisconnectError, disconnect};
+pub use quota::{Judged, QuotaPatrol, judge_quota};
 pub use store::{Intent, Overlay};
 
-use super::values::Entry;
-
-base::text_enum! {
-    /// Why a subscriber is isolated, in the order of precedence: the first that holds is the one to show and to act on.
-    pub enum Reason {
-        /// It harms others; staff lift it.
-        Abuse = "abuse",
-        /// Staff have their reasons.
-        Manual = "manual",
-        /// An invoice is past its grace; a payment lifts it.
-        Unpaid = "unpaid",
-        /// The period's quota is used up; the next period or a top-up lifts it.
-        Quota = "quota",
-    }
-}
-
-impl Reason {
-    /// Its place in the directory's set.
-    #[must_use]
-    pub const fn bit(self) -> u8 {
-        match self {
-            Self::Abuse => OverlayReasons::ABUSE,
-            Self::Manual => OverlayReasons::MANUAL,
-            Self::Unpaid => OverlayReasons::UNPAID,
-            Self::Quota => OverlayReasons::QUOTA,
-        }
-    }
-}
+use super::{
+    subscriber::{self, OverlayReason},
+    values::Entry,
+};
 
 base::text_enum! {
     /// Where the network stands with an intent.
@@ -105,18 +84,18 @@ pub async fn isolate(
     tx: &mut Tx,
     scope: &Scope,
     subscriber: SubscriberId,
-    reason: Reason,
+    reason: OverlayReason,
     note: &str,
 ) -> Result<State, OverlayError> {
     if note.chars().count() > MAX_NOTE {
         return Err(OverlayError::NoteTooLong);
     }
-    let generation = store::lock(tx, scope, subscriber).await?.ok_or(OverlayError::NotFound)?;
+    hold(tx, scope, subscriber).await?;
     let before = store::overlays(tx, scope, subscriber).await?;
     if !before.iter().any(|overlay| overlay.reason == reason) {
         store::add(tx, scope, subscriber, reason, note).await?;
         if before.is_empty() {
-            turn(tx, scope, subscriber, generation).await?;
+            turn(tx, scope, subscriber).await?;
         }
         tx.audit(scope, audit::Entry::new("isolir.isolate", "subscriber", subscriber).after(&(reason, note)));
         tx.publish(scope, &SubscriberIsolated { subscriber, reason });
@@ -133,13 +112,13 @@ pub async fn lift(
     tx: &mut Tx,
     scope: &Scope,
     subscriber: SubscriberId,
-    reason: Reason,
+    reason: OverlayReason,
 ) -> Result<State, OverlayError> {
-    let generation = store::lock(tx, scope, subscriber).await?.ok_or(OverlayError::NotFound)?;
+    hold(tx, scope, subscriber).await?;
     if store::remove(tx, scope, subscriber, reason).await? {
         let left = store::overlays(tx, scope, subscriber).await?;
         if left.is_empty() {
-            turn(tx, scope, subscriber, generation).await?;
+            turn(tx, scope, subscriber).await?;
         }
         tx.audit(scope, audit::Entry::new("isolir.lift", "subscriber", subscriber).before(&reason));
         tx.publish(scope, &SubscriberLifted { subscriber, reason, free: left.is_empty() });
@@ -167,9 +146,13 @@ pub async fn counts(conn: &mut Conn) -> db::Result<Vec<(IntentState, i64, Timest
     store::counts(conn).await
 }
 
+/// Keeps others from changing the subscriber's overlay until the commit.
+async fn hold(tx: &mut Tx, scope: &Scope, subscriber: SubscriberId) -> Result<(), OverlayError> {
+    if store::lock(tx, scope, subscriber).await? { Ok(()) } else { Err(OverlayError::NotFound) }
+}
+
 /// From free to isolated or back: the next generation, and the intent that the network follow.
-async fn turn(tx: &mut Tx, scope: &Scope, subscriber: SubscriberId, generation: i64) -> db::Result<()> {
-    let generation = generation + 1;
-    store::set_generation(tx, scope, subscriber, generation).await?;
+async fn turn(tx: &mut Tx, scope: &Scope, subscriber: SubscriberId) -> db::Result<()> {
+    let generation = subscriber::bump_overlay_generation(tx, scope, subscriber).await?;
     store::want(tx, scope, subscriber, generation).await
 }

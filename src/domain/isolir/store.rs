@@ -6,13 +6,13 @@ use foundation::{
     db::{Result, dialect},
 };
 
-use super::{IntentState, Reason};
+use super::{super::subscriber::OverlayReason, IntentState};
 
 /// A reason that holds.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Overlay {
     /// Which.
-    pub reason: Reason,
+    pub reason: OverlayReason,
     /// Since when.
     pub since: Timestamp,
     /// What staff noted; may be empty.
@@ -53,32 +53,16 @@ pub struct Intent {
 const INTENT: &str = "SELECT tenant_id, subscriber_id, generation, isolated, wanted_at, state, attempts, attempted_at, \
                       next_attempt_at, way, outcome, observed_generation, verified_at FROM network_intent WHERE ";
 
-/// The subscriber's overlay generation, its row locked until the commit.
-pub(super) async fn lock(conn: &mut Conn, scope: &Scope, subscriber: SubscriberId) -> Result<Option<i64>> {
-    let row: Option<(i64,)> = conn
-        .query(dialect(
-            "SELECT overlay_generation FROM subscriber WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
-            "SELECT overlay_generation FROM subscriber WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE",
-        ))
+/// Whether the subscriber is there; then its row is locked until the commit.
+pub(super) async fn lock(conn: &mut Conn, scope: &Scope, subscriber: SubscriberId) -> Result<bool> {
+    let row: Option<(SubscriberId,)> = conn
+        .query("SELECT id FROM subscriber WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL")
+        .push_sql(dialect("", " FOR UPDATE"))
         .bind(scope.tenant())
         .bind(subscriber)
         .fetch_optional()
         .await?;
-    Ok(row.map(|(generation,)| generation))
-}
-
-pub(super) async fn set_generation(
-    conn: &mut Conn,
-    scope: &Scope,
-    subscriber: SubscriberId,
-    generation: i64,
-) -> Result<()> {
-    conn.query("UPDATE subscriber SET overlay_generation = $3 WHERE tenant_id = $1 AND id = $2")
-        .bind(scope.tenant())
-        .bind(subscriber)
-        .bind(generation)
-        .execute_one()
-        .await
+    Ok(row.is_some())
 }
 
 /// The reasons that hold, by precedence.
@@ -101,7 +85,7 @@ pub(super) async fn add(
     conn: &mut Conn,
     scope: &Scope,
     subscriber: SubscriberId,
-    reason: Reason,
+    reason: OverlayReason,
     note: &str,
 ) -> Result<()> {
     conn.query(
@@ -121,7 +105,7 @@ pub(super) async fn remove(
     conn: &mut Conn,
     scope: &Scope,
     subscriber: SubscriberId,
-    reason: Reason,
+    reason: OverlayReason,
 ) -> Result<bool> {
     conn.query("DELETE FROM overlay WHERE tenant_id = $1 AND subscriber_id = $2 AND reason = $3")
         .bind(scope.tenant())

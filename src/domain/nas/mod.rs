@@ -25,7 +25,7 @@ pub use delete::{DeleteError, delete};
 pub use directory::{ReadError, directory_entries, directory_entry};
 pub use event::{RouterCreated, RouterDeleted};
 use foundation::{Conn, Tx, db};
-pub use observation::{Observation, observe, observe_all};
+pub use observation::{Observation, observations, observe, observe_all};
 pub use script::{Script, routeros_script};
 pub use secret::{SecretError, reveal_secret, set_secret};
 pub use spec::{ChangeWay, MessageAuthenticator, OctetDirection, RouterSpec};

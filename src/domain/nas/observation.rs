@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use base::{Platform, RouterId, Scope, TenantId, Timestamp};
-use foundation::{Tx, db};
+use foundation::{Conn, Tx, db};
 
 use super::store;
 
@@ -44,4 +44,25 @@ pub async fn observe_all(
     seen: &[(TenantId, RouterId, Observation)],
 ) -> db::Result<()> {
     store::observe(tx, seen).await
+}
+
+/// Routers that are read at a time.
+const CHUNK: i64 = 1_000;
+
+/// Hands what was last seen of every router of every tenant to `take`; of those that never sent a packet there is nothing.
+///
+/// # Errors
+/// When the database cannot be read; routers before that were handed over.
+pub async fn observations(
+    conn: &mut Conn,
+    _platform: &Platform,
+    mut take: impl FnMut(TenantId, RouterId, Observation),
+) -> db::Result<()> {
+    let mut after = None;
+    loop {
+        let rows = store::all_observations(conn, after, CHUNK).await?;
+        let Some((tenant, router, _)) = rows.last() else { return Ok(()) };
+        after = Some((*tenant, *router));
+        rows.into_iter().for_each(|(tenant, router, observation)| take(tenant, router, observation));
+    }
 }

@@ -345,12 +345,51 @@ pub(super) async fn tenants(conn: &mut Conn, after: Option<TenantId>, limit: i64
 
 #[derive(sqlx::FromRow)]
 struct ObservationRow {
+    tenant_id: TenantId,
     router_id: RouterId,
     last_seen_at: Timestamp,
     source_address: Text<IpAddr>,
     local_address: Option<Text<IpAddr>>,
     with_message_authenticator_at: Option<Timestamp>,
     without_message_authenticator_at: Option<Timestamp>,
+}
+
+impl From<ObservationRow> for Observation {
+    fn from(row: ObservationRow) -> Self {
+        Self {
+            last_seen_at: row.last_seen_at,
+            source_address: row.source_address.0,
+            local_address: row.local_address.map(|text| text.0),
+            with_message_authenticator_at: row.with_message_authenticator_at,
+            without_message_authenticator_at: row.without_message_authenticator_at,
+        }
+    }
+}
+
+const OBSERVATION: &str = "SELECT o.tenant_id, o.router_id, o.last_seen_at, o.source_address, o.local_address, \
+                           o.with_message_authenticator_at, o.without_message_authenticator_at \
+                           FROM router_observation o ";
+
+/// What was seen of all tenants' routers behind `after`, in the order of tenants and ids.
+pub(super) async fn all_observations(
+    conn: &mut Conn,
+    after: Option<(TenantId, RouterId)>,
+    limit: i64,
+) -> Result<Vec<(TenantId, RouterId, Observation)>> {
+    let mut query = conn
+        .query(OBSERVATION)
+        .push("JOIN router r ON r.tenant_id = o.tenant_id AND r.id = o.router_id WHERE r.deleted_at IS NULL");
+    if let Some((tenant, router)) = after {
+        query = query
+            .push(" AND (o.tenant_id, o.router_id) > (")
+            .push_bind(tenant)
+            .push(", ")
+            .push_bind(router)
+            .push(")");
+    }
+    let rows: Vec<ObservationRow> =
+        query.push(" ORDER BY o.tenant_id, o.router_id LIMIT ").push_bind(limit).fetch_all().await?;
+    Ok(rows.into_iter().map(|row| (row.tenant_id, row.router_id, row.into())).collect())
 }
 
 /// What was seen of the tenant's routers from `first` to `last`.
@@ -361,27 +400,14 @@ pub(super) async fn observations(
     last: RouterId,
 ) -> Result<HashMap<RouterId, Observation>> {
     let rows: Vec<ObservationRow> = conn
-        .query(
-            "SELECT router_id, last_seen_at, source_address, local_address, with_message_authenticator_at, \
-             without_message_authenticator_at FROM router_observation \
-             WHERE tenant_id = $1 AND router_id >= $2 AND router_id <= $3",
-        )
+        .query(OBSERVATION)
+        .push("WHERE o.tenant_id = $1 AND o.router_id >= $2 AND o.router_id <= $3")
         .bind(scope.tenant())
         .bind(first)
         .bind(last)
         .fetch_all()
         .await?;
-    let observed = |row: ObservationRow| {
-        let observation = Observation {
-            last_seen_at: row.last_seen_at,
-            source_address: row.source_address.0,
-            local_address: row.local_address.map(|text| text.0),
-            with_message_authenticator_at: row.with_message_authenticator_at,
-            without_message_authenticator_at: row.without_message_authenticator_at,
-        };
-        (row.router_id, observation)
-    };
-    Ok(rows.into_iter().map(observed).collect())
+    Ok(rows.into_iter().map(|row| (row.router_id, row.into())).collect())
 }
 
 /// Notes what was seen, each router once; older news than is known changes nothing.

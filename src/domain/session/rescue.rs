@@ -34,6 +34,8 @@ pub struct Rescue<'a> {
 pub struct RescueReport {
     /// Records applied by this run.
     pub applied: u64,
+    /// Records that the database had before.
+    pub known: u64,
     /// Records that were refused for good, and are in the table `journal_refused`.
     pub refused: u64,
     /// Records that the database lacks and the folder does not hold any more.
@@ -98,10 +100,11 @@ pub async fn apply_rescued(
         damaged: rescued.damage().len(),
         ..RescueReport::default()
     };
+    let oldest = rescued.oldest().unwrap_or(Position::FIRST);
+    report.known = stored.min(rescued.last()).since(oldest.previous());
     if stored >= rescued.last() {
         return Ok(report);
     }
-    let oldest = rescued.oldest().unwrap_or(Position::FIRST);
     report.missing = oldest.previous().since(stored);
     let mut reader = rescued.reader(oldest.max(stored.next()))?;
     let applier = Applier { db, directory, class_key, clock, journal: rescued.id() };

@@ -7,18 +7,18 @@ use base::{Scope, SubscriberId};
 use foundation::{Tx, db};
 use serde::Serialize;
 
-use super::{super::values::Entry, store};
+use super::store;
 
 base::text_enum! {
-    /// One reason to isolate a subscriber.
+    /// Why a subscriber is isolated, in the order of precedence: the first that holds is the one to show and to act on.
     pub enum OverlayReason {
-        /// Abuse, set by staff.
+        /// It harms others; staff lift it.
         Abuse = "abuse",
-        /// Set by staff for another reason.
+        /// Staff have their reasons.
         Manual = "manual",
-        /// An invoice past its grace.
+        /// An invoice is past its grace; a payment lifts it.
         Unpaid = "unpaid",
-        /// The quota of the period is used up.
+        /// The period's quota is used up; the next period or a larger quota lifts it.
         Quota = "quota",
     }
 }
@@ -78,13 +78,11 @@ impl Serialize for OverlayReasons {
     }
 }
 
-/// Tells that the overlay of a subscriber changed: its generation rises by one and is returned, and the directory reads it
-/// anew. For whoever writes the overlay, in the same transaction.
+/// The subscriber turned from free to isolated or back: its generation rises by one and is returned. For whoever writes the
+/// overlay, in the same transaction, who also tells the directory.
 ///
 /// # Errors
 /// [`db::Error::RowNotFound`] when there is no such subscriber.
 pub async fn bump_overlay_generation(tx: &mut Tx, scope: &Scope, id: SubscriberId) -> db::Result<i64> {
-    let generation = store::subscriber::bump_overlay_generation(tx, scope, id).await?;
-    tx.changed(scope, Entry::Subscriber(id).into());
-    Ok(generation)
+    store::subscriber::bump_overlay_generation(tx, scope, id).await
 }

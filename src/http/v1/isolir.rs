@@ -15,8 +15,8 @@ use super::super::{
 };
 use crate::domain::{
     access::Permission,
-    isolir::{self, Intent, IntentState, Reason, State},
-    subscriber,
+    isolir::{self, Intent, IntentState, State},
+    subscriber::{self, OverlayReason},
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -47,7 +47,7 @@ struct IsolirView {
 #[schema(as = IsolirReasonView)]
 struct ReasonView {
     /// Which.
-    reason: Reason,
+    reason: OverlayReason,
     /// Since when.
     since: Timestamp,
     /// What staff noted.
@@ -145,7 +145,7 @@ async fn state(cx: CallContext, Id(id): Id<SubscriberId>) -> Result<Json<IsolirV
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct IsolateBody {
     /// The reason.
-    reason: Reason,
+    reason: OverlayReason,
     /// A sentence for colleagues, at most 500 characters.
     #[serde(default)]
     note: String,
@@ -172,7 +172,7 @@ async fn isolate(
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct LiftBody {
     /// The reason; others stay.
-    reason: Reason,
+    reason: OverlayReason,
 }
 
 /// Takes one reason away. With the last one the subscriber is free, on the live session too.
