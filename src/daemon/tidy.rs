@@ -110,7 +110,7 @@ mod tests {
         for chunk in (0..made).collect::<Vec<_>>().chunks(800) {
             let mut tx = db.begin().await.unwrap();
             for _ in chunk {
-                tx.changed(&scope, Change::new("plan", scope.tenant().as_uuid()));
+                tx.changed(&scope, Change::new("plan", base::PlanId::generate(NOW).as_uuid()));
             }
             tx.commit().await.unwrap();
         }
