@@ -112,6 +112,10 @@ pub struct Http {
     pub trusted_proxies: Vec<IpAddr>,
     /// The session cookie goes over TLS alone.
     pub secure_cookies: bool,
+    /// Requests a minute of one tenant, or of one person of the platform.
+    pub requests_per_minute: u32,
+    /// Requests a minute from one address, of nobody who is known.
+    pub visitor_requests_per_minute: u32,
     /// When an answer is given up.
     pub answer_within: Duration,
     /// Requests that are worked on at a time.
@@ -247,6 +251,20 @@ impl Config {
                 listen: http.listen,
                 trusted_proxies: http.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
                 secure_cookies: http.secure_cookies,
+                requests_per_minute: u32::try_from(within(
+                    "http.requests-per-minute",
+                    http.requests_per_minute,
+                    1,
+                    1_000_000_000,
+                )?)
+                .unwrap_or(u32::MAX),
+                visitor_requests_per_minute: u32::try_from(within(
+                    "http.visitor-requests-per-minute",
+                    http.visitor_requests_per_minute,
+                    1,
+                    1_000_000_000,
+                )?)
+                .unwrap_or(u32::MAX),
                 answer_within: Duration::from_secs(within(
                     "http.answer-within-seconds",
                     http.answer_within_seconds,

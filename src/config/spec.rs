@@ -122,6 +122,10 @@ section! {
         trusted_proxies: Vec<IpAddr> = Vec::new(),
         /// Whether the session cookie goes over TLS alone.
         secure_cookies: bool = false,
+        /// Requests a minute of one tenant.
+        requests_per_minute: u64 = 6_000,
+        /// Requests a minute from one address of nobody who is known.
+        visitor_requests_per_minute: u64 = 600,
         /// When an answer is given up.
         answer_within_seconds: u64 = 30,
         /// Requests that are worked on at a time.

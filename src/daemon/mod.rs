@@ -158,6 +158,8 @@ impl Daemon {
             settings: http::Settings {
                 trusted_proxies: config.http.trusted_proxies.clone(),
                 secure_cookies: config.http.secure_cookies,
+                requests_per_minute: config.http.requests_per_minute,
+                visitor_requests_per_minute: config.http.visitor_requests_per_minute,
                 answer_within: config.http.answer_within,
                 requests_at_once: config.http.requests_at_once,
             },
