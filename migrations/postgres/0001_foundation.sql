@@ -17,6 +17,8 @@ CREATE TABLE stream_head (
     change_sequence BIGINT NOT NULL,
     -- Changes up to this number were trimmed away.
     change_trimmed BIGINT NOT NULL DEFAULT 0,
+    -- Events up to this number were trimmed away.
+    event_trimmed BIGINT NOT NULL DEFAULT 0,
     -- The hash of the last audit entry.
     audit_hash BYTEA NOT NULL
 ) WITH (fillfactor = 50);
@@ -32,6 +34,8 @@ CREATE TABLE event (
     body JSONB NOT NULL,
     PRIMARY KEY (tenant_id, sequence)
 );
+
+CREATE INDEX event_by_kind ON event (tenant_id, kind, sequence);
 
 -- States are text, not documents: their hash covers the very octets.
 CREATE TABLE audit (

@@ -16,6 +16,8 @@ CREATE TABLE stream_head (
     change_sequence INTEGER NOT NULL,
     -- Changes up to this number were trimmed away.
     change_trimmed INTEGER NOT NULL DEFAULT 0,
+    -- Events up to this number were trimmed away.
+    event_trimmed INTEGER NOT NULL DEFAULT 0,
     -- The hash of the last audit entry.
     audit_hash BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -28,7 +30,9 @@ CREATE TABLE event (
     at INTEGER NOT NULL,
     body TEXT NOT NULL,
     PRIMARY KEY (tenant_id, sequence)
-) STRICT;
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX event_by_kind ON event (tenant_id, kind, sequence);
 
 -- States are text, not documents: their hash covers the very octets.
 CREATE TABLE audit (

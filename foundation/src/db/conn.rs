@@ -5,7 +5,7 @@ use std::fmt;
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction, pool::PoolConnection};
 
 use super::{
-    Sql,
+    FaultPoints, Sql,
     error::{Error, Result},
     query::{Connection, Progress, Query},
 };
@@ -33,9 +33,9 @@ pub enum Raw<'c> {
 }
 
 impl Conn {
-    pub(super) fn new(inner: Inner) -> Self {
+    pub(super) fn new(inner: Inner, faults: FaultPoints) -> Self {
         let in_transaction = matches!(inner, Inner::SqliteTx(_) | Inner::PostgresTx(_));
-        Self { inner, progress: Progress { in_transaction, ..Progress::default() } }
+        Self { inner, progress: Progress { in_transaction, faults, ..Progress::default() } }
     }
 
     /// Starts a statement.

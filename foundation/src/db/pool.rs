@@ -11,6 +11,7 @@ use sqlx::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
+    FaultPoints,
     config::{Config, Kind},
     conn::{Conn, Inner},
     error::{Error, Result},
@@ -43,6 +44,8 @@ struct Shared {
     bulk: Arc<Semaphore>,
     holds: Holds,
     wake: Wake,
+    /// Where tests make it fail.
+    faults: FaultPoints,
     /// Measures hold times; nothing is decided by it.
     clock: Clock,
 }
@@ -89,6 +92,7 @@ impl Db {
             bulk: Arc::new(Semaphore::new(bulk as usize)),
             holds: Holds::default(),
             wake: Wake::new(),
+            faults: FaultPoints::default(),
             clock: Clock::system(),
         })))
     }
@@ -98,10 +102,12 @@ impl Db {
     /// # Errors
     /// [`Error::Unavailable`] when there is none in time.
     pub async fn conn(&self) -> Result<Conn> {
-        Ok(Conn::new(match &self.0.pools {
+        self.0.faults.pass()?;
+        let inner = match &self.0.pools {
             Pools::Sqlite { readers, .. } => Inner::Sqlite(readers.acquire().await?),
             Pools::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
-        }))
+        };
+        Ok(Conn::new(inner, self.0.faults.clone()))
     }
 
     /// A connection whose statements all see the database at one moment; nothing can be written through it.
@@ -109,12 +115,14 @@ impl Db {
     /// # Errors
     /// [`Error::Unavailable`] when there is no connection in time.
     pub async fn snapshot(&self) -> Result<Conn> {
-        Ok(Conn::new(match &self.0.pools {
+        self.0.faults.pass()?;
+        let inner = match &self.0.pools {
             Pools::Sqlite { readers, .. } => Inner::SqliteTx(readers.begin().await?),
             Pools::Postgres(pool) => {
                 Inner::PostgresTx(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
-        }))
+        };
+        Ok(Conn::new(inner, self.0.faults.clone()))
     }
 
     /// Begins a write transaction. On SQLite it is the only one from here to its end, so await nothing in it but the
@@ -138,11 +146,12 @@ impl Db {
     }
 
     async fn begin_with(&self, permit: Option<OwnedSemaphorePermit>) -> Result<Tx> {
+        self.0.faults.pass()?;
         let inner = match &self.0.pools {
             Pools::Sqlite { writer, .. } => Inner::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?),
             Pools::Postgres(pool) => Inner::PostgresTx(pool.begin().await?),
         };
-        Ok(Tx::new(self.clone(), Conn::new(inner), permit))
+        Ok(Tx::new(self.clone(), Conn::new(inner, self.0.faults.clone()), permit))
     }
 
     /// How long write transactions were held since the database was opened.
@@ -161,6 +170,18 @@ impl Db {
     #[must_use]
     pub fn wake(&self) -> &Wake {
         &self.0.wake
+    }
+
+    /// Where a test makes it fail.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn faults(&self) -> &crate::testing::Faults {
+        self.0.faults.faults()
+    }
+
+    /// Where tests make it fail.
+    pub(crate) fn fault_points(&self) -> &FaultPoints {
+        &self.0.faults
     }
 
     /// Waits for transactions in progress and closes all connections. SQLite's log is folded into its file.

@@ -12,7 +12,7 @@ use sqlx::{
 };
 
 use super::{
-    Sql,
+    FaultPoints, Sql,
     error::{Error, Result},
 };
 
@@ -89,6 +89,8 @@ pub(super) struct Progress {
     /// commit into a rollback without an error. SQLite may have rolled back by itself (a full disk), and would commit what
     /// follows statement by statement. So nothing may follow.
     pub(super) aborted: bool,
+    /// Where tests make it fail.
+    pub(super) faults: FaultPoints,
 }
 
 impl Progress {
@@ -97,7 +99,7 @@ impl Progress {
             return Err(Error::Aborted);
         }
         self.aborted = self.in_transaction;
-        Ok(())
+        self.faults.pass()
     }
 
     fn end<T>(&mut self, outcome: Result<T>) -> Result<T> {

@@ -1,11 +1,34 @@
 //! Events: what happened, told to whoever reacts, in the order of commits of each tenant.
+//!
+//! A service publishes in the transaction of its change ([`Tx::publish`](crate::Tx::publish)). Each [`Subscriber`] gets every
+//! event that it wants, in order for each tenant, at least once; what it writes and its place in the stream are
+//! committed together, so that the effect in the database is once.
+//!
+//! `stream` reads a tenant's events · `subscriber` is who reacts · `cursor` how far each has come · `dispatch` hands events
+//! out, `turn` one tenant's · `operate` what an operator sees and does · `retention` trims.
 
-use base::{TenantId, Timestamp};
-use serde::Serialize;
+mod cursor;
+mod dispatch;
+mod operate;
+mod retention;
+mod stream;
+mod subscriber;
+mod turn;
 
-use crate::{Conn, db::Result};
+use serde::{Serialize, de::DeserializeOwned};
 
-/// Something that happened. Its body holds ids and what cannot be looked up later, never secrets.
+pub use cursor::Backlog;
+pub use dispatch::{Dispatcher, Settings};
+pub use operate::{
+    OperateError, Standing, StandingFilter, find as find_standing, is_cursor as is_standing_cursor,
+    list as list_standings, parked, replay, retry, skip,
+};
+pub use retention::{Lost, Retention, Swept, Trimmed, sweep, trim};
+pub use stream::{Envelope, EventFilter, Reach, events_after, list_events, reach, reaches};
+pub use subscriber::{Failure, Kind, Start, Subscriber, Subscribers};
+
+/// Something that happened. Its body holds ids and what cannot be looked up later, never secrets: whoever may see
+/// events reads it.
 pub trait Event: Serialize {
     /// Its name for ever, such as `enduser_invoice_paid`.
     const KIND: &'static str;
@@ -13,42 +36,36 @@ pub trait Event: Serialize {
     const VERSION: i64 = 1;
 }
 
-/// An event with its place in its tenant's stream.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
-pub struct Envelope {
-    /// Whose stream; [`TenantId::PLATFORM`] for what belongs to no tenant.
-    #[sqlx(rename = "tenant_id")]
-    pub tenant: TenantId,
-    /// 1, 2, 3, … for each tenant, without gaps.
-    pub sequence: i64,
-    /// [`Event::KIND`].
-    pub kind: String,
-    /// [`Event::VERSION`].
-    pub version: i64,
-    /// When the act that caused it was asked for.
-    pub at: Timestamp,
-    /// The event itself.
-    #[sqlx(json)]
-    pub body: serde_json::Value,
+/// A body is not what its kind and version promise.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadEventError {
+    /// A newer rrnetd published it.
+    #[error("{kind} of version {found} is newer than version {known}, the last that is known here")]
+    Newer {
+        /// Which kind.
+        kind: &'static str,
+        /// Its version.
+        found: i64,
+        /// The last one known.
+        known: i64,
+    },
+    /// The body cannot be read.
+    #[error("the body of the event cannot be read")]
+    Body(#[from] serde_json::Error),
 }
 
-/// The tenant's events after `position`, oldest first, at most `limit`.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn events_after(
-    conn: &mut Conn,
-    tenant: TenantId,
-    position: i64,
-    limit: u32,
-) -> Result<Vec<Envelope>> {
-    conn.query(
-        "SELECT tenant_id, sequence, kind, version, at, body FROM event \
-         WHERE tenant_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
-    )
-    .bind(tenant)
-    .bind(position)
-    .bind(i64::from(limit))
-    .fetch_all()
-    .await
+impl Envelope {
+    /// The event, if it is an `E`.
+    ///
+    /// # Errors
+    /// As [`ReadEventError`] says.
+    pub fn read<E: Event + DeserializeOwned>(&self) -> Result<Option<E>, ReadEventError> {
+        if self.kind != E::KIND {
+            return Ok(None);
+        }
+        if self.version > E::VERSION {
+            return Err(ReadEventError::Newer { kind: E::KIND, found: self.version, known: E::VERSION });
+        }
+        Ok(Some(E::deserialize(&self.body)?))
+    }
 }

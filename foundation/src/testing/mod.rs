@@ -12,12 +12,14 @@
 #![expect(clippy::panic, clippy::print_stderr, reason = "a broken test set-up ends the test, and says so")]
 
 mod cable;
+mod fault;
 
 use std::{future::Future, ops::Deref, time::Duration};
 
 use base::{Clock, DatabaseId, Platform, Scope, TenantId, Timestamp};
 
 pub use cable::Cable;
+pub use fault::Faults;
 
 use crate::{
     Db,

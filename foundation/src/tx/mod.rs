@@ -70,9 +70,13 @@ impl Tx {
         let tenants = outbox.write(&mut self).await?;
         let Some(conn) = self.conn.take() else { return Ok(()) };
         let rows = conn.written();
-        let committed = conn.commit().await;
+        let committed = match self.db.fault_points().pass() {
+            Ok(()) => conn.commit().await,
+            Err(fault) => Err(fault),
+        };
         self.db.held(self.db.elapsed().saturating_sub(self.began), rows);
         committed?;
+        self.db.fault_points().pass()?;
         self.db.wake().committed(&tenants);
         if self.has_jobs {
             self.db.wake().jobs_came();

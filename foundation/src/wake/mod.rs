@@ -1,7 +1,12 @@
 //! Wakes those who follow the streams when a transaction committed. A hint, never the truth: whoever sleeps on it reads
 //! the streams from a position of its own, and polls as well.
+//!
+//! [`relay`] carries wake-ups between nodes; [`watch`] finds those that were lost. Both, and each commit of this node, raise
+//! the tenant's [`Generation`], by which caches know what is stale.
 
+mod generation;
 mod relay;
+mod watch;
 
 use std::{
     collections::HashSet,
@@ -9,8 +14,11 @@ use std::{
 };
 
 use base::TenantId;
+pub use generation::Generation;
+use generation::Generations;
 pub use relay::relay;
 use tokio::sync::{Notify, broadcast};
+pub use watch::watch;
 
 /// Wake-ups that a slow follower may fall behind before it is told to look at every stream.
 const BACKLOG: usize = 1_024;
@@ -27,6 +35,7 @@ pub struct Wake {
     grown: Notify,
     /// Jobs were put into the queue by this node.
     jobs: Notify,
+    generations: Generations,
 }
 
 /// Which streams grew.
@@ -55,6 +64,7 @@ impl Wake {
             pending: Mutex::new(Pending::default()),
             grown: Notify::new(),
             jobs: Notify::new(),
+            generations: Generations::default(),
         }
     }
 
@@ -64,7 +74,13 @@ impl Wake {
         Follower(self.followers.subscribe())
     }
 
-    /// A transaction of this node committed.
+    /// What this node knows of the tenant's streams at this moment. Take it before reading what is to be cached.
+    #[must_use]
+    pub fn generation(&self, tenant: TenantId) -> Generation {
+        self.generations.of(tenant)
+    }
+
+    /// A transaction of this node committed. When this returns, no cache of this node gives what was before it.
     pub(crate) fn committed(&self, tenants: &[TenantId]) {
         if tenants.is_empty() {
             return;
@@ -88,6 +104,7 @@ impl Wake {
 
     /// Wakes the followers of this node.
     fn deliver(&self, woken: Woken) {
+        self.generations.raise(woken);
         // Nobody follows: nobody is to be woken.
         let _ = self.followers.send(woken);
     }

@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod caches;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
 mod idempotency;
 #[cfg(test)]
 mod job;
@@ -10,6 +14,8 @@ mod job;
 mod migrations;
 #[cfg(test)]
 mod outage;
+#[cfg(test)]
+mod retention;
 #[cfg(test)]
 mod statements;
 #[cfg(test)]
