@@ -34,6 +34,8 @@ CREATE TABLE session (
     end_cause TEXT CHECK (end_cause IN ('stopped', 'superseded', 'router_restarted', 'silent', 'replaced')),
     -- Acct-Terminate-Cause of the Stop; 0 without one.
     terminate_cause BIGINT NOT NULL,
+    -- Rises with each write: whoever read the row before another wrote it finds out.
+    revision BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, started_at, id),
     CHECK ((ended_at IS NULL) = (end_cause IS NULL))
 ) PARTITION BY RANGE (started_at);
@@ -56,7 +58,8 @@ BEGIN
         RETURN;
     END IF;
     LOCK TABLE session_other IN ACCESS EXCLUSIVE MODE;
-    EXECUTE format('CREATE TABLE %I (LIKE session INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
+    -- Each page keeps room for the next version of its rows: an interim then touches no index.
+    EXECUTE format('CREATE TABLE %I (LIKE session INCLUDING DEFAULTS INCLUDING CONSTRAINTS) WITH (fillfactor = 70)', name);
     EXECUTE format(
         'WITH moved AS (DELETE FROM session_other WHERE started_at >= %s AND started_at < %s RETURNING *) '
         'INSERT INTO %I SELECT * FROM moved',
@@ -86,7 +89,7 @@ CREATE TABLE usage_hour (
     upload_octets BIGINT NOT NULL,
     download_octets BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, subscriber_id, hour)
-);
+) WITH (fillfactor = 70);
 
 -- How far each journal is applied: written in the transaction that applies it.
 CREATE TABLE journal_position (

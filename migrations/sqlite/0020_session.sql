@@ -34,6 +34,8 @@ CREATE TABLE session (
     end_cause TEXT CHECK (end_cause IN ('stopped', 'superseded', 'router_restarted', 'silent', 'replaced')),
     -- Acct-Terminate-Cause of the Stop; 0 without one.
     terminate_cause INTEGER NOT NULL,
+    -- Rises with each write: whoever read the row before another wrote it finds out.
+    revision INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, started_at, id),
     CHECK ((ended_at IS NULL) = (end_cause IS NULL))
 ) STRICT;

@@ -29,6 +29,9 @@ const ROWS_OF_FIRST_USE: usize = 8;
 /// What an accounting record comes to: its session and an hour of usage.
 const ROWS_OF_ACCOUNTING: usize = 2;
 
+/// How often in a row others may write the same sessions before the drainer takes a rest.
+const MOST_OVERTAKEN: u32 = 8;
+
 /// Applies the records of one journal.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Applier<'a> {
@@ -52,6 +55,9 @@ pub(super) enum ApplyError {
     /// drainer. The position is to be read anew.
     #[error("the journal's position in the database was moved meanwhile")]
     PositionMoved,
+    /// Other nodes keep writing the same sessions.
+    #[error("others keep writing the same sessions")]
+    Overtaken,
 }
 
 /// Why a record is set aside.
@@ -73,6 +79,8 @@ enum Refusal {
 enum Failure {
     /// One of its records is to blame.
     Refused(Refusal),
+    /// Somebody else wrote one of its sessions since it was read.
+    Overtaken,
     Passing(ApplyError),
 }
 
@@ -102,6 +110,7 @@ impl Applier<'_> {
     pub(super) async fn apply(&self, records: &[Stored<'_>], from: Position) -> Result<Tally, ApplyError> {
         let mut tally = Tally::default();
         let mut from = from;
+        let mut overtaken = 0;
         let mut pieces = cut(records);
         while let Some(piece) = pieces.pop() {
             let Some(last) = piece.last() else { continue };
@@ -119,8 +128,16 @@ impl Applier<'_> {
                     pieces.extend([second, first]);
                     continue;
                 }
+                (Err(Failure::Overtaken), _) if overtaken < MOST_OVERTAKEN => {
+                    counter!("rrnetd_drain_overtaken_total").increment(1);
+                    overtaken += 1;
+                    pieces.push(piece);
+                    continue;
+                }
+                (Err(Failure::Overtaken), _) => return Err(ApplyError::Overtaken),
                 (Err(Failure::Passing(error)), _) => return Err(error),
             }
+            overtaken = 0;
             from = last.position;
         }
         counter!("rrnetd_drain_records_total").increment(tally.applied);
@@ -144,7 +161,11 @@ impl Applier<'_> {
         if !journal::advance(&mut tx, self.journal, number(from), number(to), now).await? {
             return Err(Failure::Passing(ApplyError::PositionMoved));
         }
-        apply::apply(&mut tx, &items).await?;
+        if !apply::apply(&mut tx, &items).await? {
+            // Undone before the next attempt reads.
+            tx.rollback().await?;
+            return Err(Failure::Overtaken);
+        }
         let platform = Platform::system("session.drain", now);
         for (tenant, first_use) in first_uses {
             let scope = platform.within(tenant);

@@ -1,10 +1,7 @@
 //! Applies accounting events to stored sessions, by the rules that the live table uses. Applying the same events again
 //! gives the same rows; the caller's transaction also moves the journal's position, so that usage is added once.
 
-use std::{
-    collections::{HashMap, HashSet},
-    hash::Hasher as _,
-};
+use std::{collections::HashMap, hash::Hasher as _};
 
 use aaa::live::{
     AccountingEvent, EndCause, Status, Usage,
@@ -15,7 +12,7 @@ use foundation::{Tx, db::Result};
 use metrics::counter;
 
 use super::{
-    row::{Row, stored},
+    row::{Row, Touched, stored},
     store::{
         ends,
         rows::{self, UsageRow},
@@ -41,8 +38,9 @@ pub(super) struct Item<'a> {
     pub(super) event: AccountingEvent<'a>,
 }
 
-/// Applies `items` in order.
-pub(super) async fn apply(tx: &mut Tx, items: &[Item<'_>]) -> Result<()> {
+/// Applies `items` in order. False when somebody else wrote one of their sessions meanwhile: then the caller's transaction
+/// must not commit, and another may try.
+pub(super) async fn apply(tx: &mut Tx, items: &[Item<'_>]) -> Result<bool> {
     let mut working = Working::load(tx, items).await?;
     for item in items {
         working.take(item);
@@ -80,7 +78,6 @@ pub(super) fn name_hash(router: RouterId, session_id: &[u8]) -> i64 {
 /// The rows that a batch touches.
 struct Working {
     rows: Vec<Row>,
-    dirty: HashSet<usize>,
     by_name: HashMap<i64, Vec<usize>>,
     by_id: HashMap<SessionId, usize>,
     usage: HashMap<(TenantId, SubscriberId, i64), Usage>,
@@ -107,7 +104,6 @@ impl Working {
         let since = Timestamp::from_millis(since);
         let mut working = Self {
             rows: Vec::new(),
-            dirty: HashSet::new(),
             by_name: HashMap::new(),
             by_id: HashMap::new(),
             usage: HashMap::new(),
@@ -115,7 +111,7 @@ impl Working {
             told: HashMap::new(),
         };
         distinct(&mut hashes);
-        let (rows, is_cut) = rows::lock_by_name(tx, &hashes, since).await?;
+        let (rows, is_cut) = rows::by_name(tx, &hashes, since).await?;
         if is_cut {
             // A router that calls every session alike. What is opened now must not be written over what is there.
             counter!("rrnetd_session_namesakes_cut_total").increment(1);
@@ -124,7 +120,7 @@ impl Working {
         working.extend(rows);
         ids.retain(|id| !working.by_id.contains_key(id));
         distinct(&mut ids);
-        working.extend(rows::lock_by_id(tx, &ids, since).await?);
+        working.extend(rows::by_id(tx, &ids, since).await?);
         distinct(&mut routers);
         working.restarts = ends::restarts(tx, &routers).await?;
         Ok(working)
@@ -161,10 +157,8 @@ impl Working {
             Some(index) => (index, self.rows[index].take(event)),
             None => self.open(item),
         };
-        self.dirty.insert(index);
         let row = &mut self.rows[index];
-        row.subscriber_id =
-            row.subscriber_id.or(event.cookie.map(|cookie| cookie.subscriber)).or(item.subscriber);
+        row.belongs_to(event.cookie.map(|cookie| cookie.subscriber).or(item.subscriber));
         // Late word of a session from before a restart; those that were stored by then are closed in small steps.
         let origin = (*tenant, *router);
         if let Some(&at) = self.restarts.get(&origin).max(self.told.get(&origin))
@@ -202,9 +196,7 @@ impl Working {
             match identity::relate(&row.known(), event) {
                 Relation::Same => return Some(index),
                 Relation::Later => {
-                    if row.presume_ended(row.updated_at, EndCause::Superseded) {
-                        self.dirty.insert(index);
-                    }
+                    row.presume_ended(row.updated_at, EndCause::Superseded);
                 }
                 Relation::Earlier | Relation::Sibling => {}
             }
@@ -225,11 +217,16 @@ impl Working {
         (self.insert(row), added)
     }
 
-    async fn store(self, tx: &mut Tx) -> Result<()> {
-        let mut dirty: Vec<usize> = self.dirty.into_iter().collect();
-        dirty.sort_unstable();
-        let rows: Vec<&Row> = dirty.into_iter().filter_map(|index| self.rows.get(index)).collect();
-        rows::upsert(tx, &rows).await?;
+    async fn store(self, tx: &mut Tx) -> Result<bool> {
+        // In the order of the key, as the usage below: two nodes that write the same rows then wait for each other, never in
+        // a circle.
+        let mut rows: Vec<&Row> = self.rows.iter().filter(|row| row.touched != Touched::Nothing).collect();
+        rows.sort_unstable_by_key(|row| (row.touched, row.tenant_id, row.started_at, row.id));
+        for rows in rows.chunk_by(|one, next| one.touched == next.touched) {
+            if rows::write(tx, rows).await? < rows.len() as u64 {
+                return Ok(false);
+            }
+        }
         let mut usage: Vec<UsageRow> = self
             .usage
             .into_iter()
@@ -241,7 +238,6 @@ impl Working {
                 download: stored(usage.download),
             })
             .collect();
-        // In the order of the key: two nodes that add to the same rows then wait for each other, never in a circle.
         usage.sort_unstable_by_key(|row| (row.tenant, row.subscriber, row.hour));
         rows::add_usage(tx, &usage).await?;
         let mut told: Vec<_> = self.told.into_iter().collect();
@@ -249,6 +245,6 @@ impl Working {
         for ((tenant, router), at) in told {
             ends::restarted(tx, tenant, router, at).await?;
         }
-        Ok(())
+        Ok(true)
     }
 }

@@ -10,6 +10,20 @@ use aaa::live::{
 use base::{MacAddress, RouterId, SessionId, SubscriberId, TenantId, Timestamp};
 use radius::attribute::Ipv6Prefix;
 
+/// What a packet changed of a row, the least first: the more it is, the more indexes are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Touched {
+    /// Nothing; not to be written.
+    #[default]
+    Nothing,
+    /// Times and counters.
+    Progress,
+    /// Those, and the end.
+    End,
+    /// Anything else, or the row is new.
+    Whole,
+}
+
 /// A row of `session`.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub(super) struct Row {
@@ -39,6 +53,11 @@ pub(super) struct Row {
     pub(super) ended_at: Option<Timestamp>,
     pub(super) end_cause: Option<String>,
     pub(super) terminate_cause: i64,
+    /// How often it was written; 0 for one that is not stored yet.
+    pub(super) revision: i64,
+    /// What changed since it was read.
+    #[sqlx(skip)]
+    pub(super) touched: Touched,
 }
 
 impl Row {
@@ -78,6 +97,8 @@ impl Row {
             ended_at: None,
             end_cause: None,
             terminate_cause: 0,
+            revision: 0,
+            touched: Touched::Whole,
         };
         row.set_progress(&progress);
         row.note(event);
@@ -106,23 +127,32 @@ impl Row {
     fn note(&mut self, event: &AccountingEvent<'_>) {
         let mut stored = self.stored_identifiers();
         stored.update(&event.identifiers);
-        self.identifiers = stored.as_attributes().to_vec();
-        if let Some(address) = event.framed_address {
-            self.framed_address = Some(address.to_string());
+        let prefix = |(prefix, length)| format!("{prefix}/{length}");
+        let mut is_new = false;
+        if self.identifiers != stored.as_attributes() {
+            self.identifiers = stored.as_attributes().to_vec();
+            is_new = true;
         }
-        if let Some(address) = event.framed_ipv6_address {
-            self.framed_ipv6_address = Some(address.to_string());
-        }
-        if let Some((prefix, length)) = event.framed_ipv6_prefix {
-            self.framed_ipv6_prefix = Some(format!("{prefix}/{length}"));
-        }
-        if let Some((prefix, length)) = event.delegated_ipv6_prefix {
-            self.delegated_ipv6_prefix = Some(format!("{prefix}/{length}"));
-        }
-        self.mac = event.mac.or(self.mac);
-        self.nas_port = event.nas_port.map(i64::from).or(self.nas_port);
-        if self.username.is_empty() {
+        is_new |= replace(&mut self.framed_address, event.framed_address.map(|it| it.to_string()));
+        is_new |= replace(&mut self.framed_ipv6_address, event.framed_ipv6_address.map(|it| it.to_string()));
+        is_new |= replace(&mut self.framed_ipv6_prefix, event.framed_ipv6_prefix.map(prefix));
+        is_new |= replace(&mut self.delegated_ipv6_prefix, event.delegated_ipv6_prefix.map(prefix));
+        is_new |= replace(&mut self.mac, event.mac);
+        is_new |= replace(&mut self.nas_port, event.nas_port.map(i64::from));
+        if self.username.is_empty() && !event.username.is_empty() {
             self.username = text(event.username);
+            is_new = true;
+        }
+        if is_new {
+            self.touched = Touched::Whole;
+        }
+    }
+
+    /// Notes whose session it is, unless that is known.
+    pub(super) fn belongs_to(&mut self, subscriber: Option<SubscriberId>) {
+        if self.subscriber_id.is_none() && subscriber.is_some() {
+            self.subscriber_id = subscriber;
+            self.touched = Touched::Whole;
         }
     }
 
@@ -181,6 +211,7 @@ impl Row {
 
     fn set_progress(&mut self, progress: &Progress) {
         let Progress { started: _, updated, session_time, usage, end } = *progress;
+        let was_ended = (self.ended_at, self.terminate_cause);
         self.updated_at = updated;
         self.session_seconds = i64::from(session_time);
         self.upload_octets = stored(usage.upload);
@@ -188,13 +219,28 @@ impl Row {
         self.upload_packets = stored(usage.upload_packets);
         self.download_packets = stored(usage.download_packets);
         self.ended_at = end.map(|end| end.at);
-        self.end_cause = end.map(|end| end.cause.as_str().to_owned());
+        let cause = end.map(|end| end.cause.as_str());
+        let is_other_cause = self.end_cause.as_deref() != cause;
+        if is_other_cause {
+            self.end_cause = cause.map(str::to_owned);
+        }
         self.terminate_cause = end.map_or(0, |end| i64::from(end.terminate_cause));
+        let has_ended = is_other_cause || was_ended != (self.ended_at, self.terminate_cause);
+        self.touched = self.touched.max(if has_ended { Touched::End } else { Touched::Progress });
     }
 
     pub(super) fn framed_address(&self) -> Option<Ipv4Addr> {
         self.framed_address.as_deref()?.parse().ok()
     }
+}
+
+/// Replaces what is there by what came, if anything did; whether that is something else.
+fn replace<T: PartialEq>(there: &mut Option<T>, came: Option<T>) -> bool {
+    let is_new = came.is_some() && *there != came;
+    if is_new {
+        *there = came;
+    }
+    is_new
 }
 
 /// A count as it is stored: both databases have 63 bits, which no line fills in a thousand years.

@@ -91,7 +91,7 @@ pub(in super::super) async fn close_restarted(
     at: Timestamp,
     limit: i64,
 ) -> Result<u64> {
-    conn.query("UPDATE session SET ended_at = $1, end_cause = $5, terminate_cause = 0 WHERE ")
+    conn.query("UPDATE session SET ended_at = $1, end_cause = $5, terminate_cause = 0, revision = revision + 1 WHERE ")
         .push_sql(dialect(
             "rowid IN (SELECT rowid ",
             "(tenant_id, started_at, id) IN (SELECT tenant_id, started_at, id ",
@@ -125,7 +125,7 @@ pub(in super::super) async fn presume_ended(conn: &mut Conn, ended: &[Ended]) ->
     bulk::insert(
         conn,
         "UPDATE session SET ended_at = CASE WHEN over.column4 < started_at THEN started_at ELSE over.column4 END, \
-         end_cause = over.column5, terminate_cause = 0 FROM (",
+         end_cause = over.column5, terminate_cause = 0, revision = revision + 1 FROM (",
         // The statement of an insert with rows of values serves as well for a join with them.
         ") AS over WHERE session.id = over.column1 AND started_at >= over.column2 AND started_at <= over.column3 \
          AND ended_at IS NULL AND updated_at <= over.column4",

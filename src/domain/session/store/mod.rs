@@ -17,7 +17,7 @@ const SELECT: &str = "SELECT tenant_id, id, router_id, subscriber_id, name_hash,
                       username, acct_session_id, identifiers, framed_address, framed_ipv6_address, \
                       framed_ipv6_prefix, delegated_ipv6_prefix, mac, nas_port, started_at, updated_at, \
                       session_seconds, upload_octets, download_octets, upload_packets, download_packets, ended_at, \
-                      end_cause, terminate_cause FROM session WHERE ";
+                      end_cause, terminate_cause, revision FROM session WHERE ";
 
 /// Makes the partition of the month that `at` lies in; SQLite has none.
 pub(super) async fn make_month(conn: &mut Conn, at: Timestamp) -> Result<()> {

@@ -3,20 +3,22 @@
 use base::{SessionId, SubscriberId, TenantId, Timestamp};
 use foundation::{
     Conn,
-    db::{Result, bulk, dialect},
+    db::{Result, bulk},
 };
 
-use super::{super::row::Row, SELECT};
+use super::{
+    super::row::{Row, Touched},
+    SELECT,
+};
 
-/// Locks the rows until the commit where others may write them; SQLite has one writer.
-const LOCK: (&str, &str) = ("", " FOR UPDATE");
+/// Rows that one look by names may give, sixteen for each name of a chunk. Only a router that calls all its sessions alike
+/// has more.
+const MOST_NAMESAKES: usize = 4_096;
+const _: () = assert!(MOST_NAMESAKES == 16 * bulk::CHUNK);
 
-/// Rows that one look by names may give, sixteen for each name. Only a router that calls all its sessions alike has more.
-const MOST_NAMESAKES: usize = 16 * bulk::CHUNK;
-
-/// Sessions that started at `since` or later and have one of these name hashes, locked; true when there are more than
-/// were read, and the oldest were left out.
-pub(in super::super) async fn lock_by_name(
+/// Sessions that started at `since` or later and have one of these name hashes; true when there are more than were read, and
+/// the oldest were left out.
+pub(in super::super) async fn by_name(
     conn: &mut Conn,
     hashes: &[i64],
     since: Timestamp,
@@ -24,18 +26,29 @@ pub(in super::super) async fn lock_by_name(
     let mut rows = Vec::new();
     let mut is_cut = false;
     for hashes in hashes.chunks(bulk::CHUNK) {
-        let query =
-            conn.query(SELECT).push("started_at >= $1 AND name_hash IN ").bind(since).push_list(hashes);
-        let query = query.push(" ORDER BY started_at DESC LIMIT ").push_bind(MOST_NAMESAKES as i64);
-        let found = query.push_sql(dialect(LOCK.0, LOCK.1)).fetch_all::<Row>().await?;
-        is_cut |= found.len() >= MOST_NAMESAKES;
+        // Sorting is for the rare case alone.
+        let mut found = namesakes(conn, hashes, since, " LIMIT 4096").await?;
+        if found.len() >= MOST_NAMESAKES {
+            is_cut = true;
+            found = namesakes(conn, hashes, since, " ORDER BY started_at DESC LIMIT 4096").await?;
+        }
         rows.extend(found);
     }
     Ok((rows, is_cut))
 }
 
-/// Sessions with these ids, locked.
-pub(in super::super) async fn lock_by_id(
+async fn namesakes(
+    conn: &mut Conn,
+    hashes: &[i64],
+    since: Timestamp,
+    limit: &'static str,
+) -> Result<Vec<Row>> {
+    let query = conn.query(SELECT).push("started_at >= $1 AND name_hash IN ").bind(since).push_list(hashes);
+    query.push(limit).fetch_all().await
+}
+
+/// Sessions with these ids.
+pub(in super::super) async fn by_id(
     conn: &mut Conn,
     ids: &[SessionId],
     since: Timestamp,
@@ -43,61 +56,83 @@ pub(in super::super) async fn lock_by_id(
     let mut rows = Vec::new();
     for ids in ids.chunks(bulk::CHUNK) {
         let query = conn.query(SELECT).push("started_at >= $1 AND id IN ").bind(since);
-        rows.extend(query.push_list(ids).push_sql(dialect(LOCK.0, LOCK.1)).fetch_all::<Row>().await?);
+        rows.extend(query.push_list(ids).fetch_all::<Row>().await?);
     }
     Ok(rows)
 }
 
-/// Writes rows whole. Each was locked in this transaction or is new.
-pub(in super::super) async fn upsert(conn: &mut Conn, rows: &[&Row]) -> Result<()> {
-    bulk::insert(
-        conn,
-        "INSERT INTO session (tenant_id, id, router_id, subscriber_id, name_hash, from_cookie, overlay_generation, \
-         username, acct_session_id, identifiers, framed_address, framed_ipv6_address, framed_ipv6_prefix, \
-         delegated_ipv6_prefix, mac, nas_port, started_at, updated_at, session_seconds, upload_octets, \
-         download_octets, upload_packets, download_packets, ended_at, end_cause, terminate_cause)",
-        "ON CONFLICT (tenant_id, started_at, id) DO UPDATE SET \
-         subscriber_id = excluded.subscriber_id, overlay_generation = excluded.overlay_generation, \
-         username = excluded.username, identifiers = excluded.identifiers, \
-         framed_address = excluded.framed_address, framed_ipv6_address = excluded.framed_ipv6_address, \
-         framed_ipv6_prefix = excluded.framed_ipv6_prefix, delegated_ipv6_prefix = excluded.delegated_ipv6_prefix, \
-         mac = excluded.mac, nas_port = excluded.nas_port, updated_at = excluded.updated_at, \
-         session_seconds = excluded.session_seconds, upload_octets = excluded.upload_octets, \
-         download_octets = excluded.download_octets, upload_packets = excluded.upload_packets, \
-         download_packets = excluded.download_packets, ended_at = excluded.ended_at, \
-         end_cause = excluded.end_cause, terminate_cause = excluded.terminate_cause",
-        rows,
-        |values, row| {
-            values.push(row.tenant_id);
-            values.push(row.id);
-            values.push(row.router_id);
-            values.push(row.subscriber_id);
-            values.push(row.name_hash);
-            values.push(row.from_cookie);
-            values.push(row.overlay_generation);
-            values.push(row.username.clone());
-            values.push(row.acct_session_id.clone());
-            values.push(row.identifiers.clone());
-            values.push(row.framed_address.clone());
-            values.push(row.framed_ipv6_address.clone());
-            values.push(row.framed_ipv6_prefix.clone());
-            values.push(row.delegated_ipv6_prefix.clone());
-            values.push(row.mac);
-            values.push(row.nas_port);
-            values.push(row.started_at);
-            values.push(row.updated_at);
-            values.push(row.session_seconds);
-            values.push(row.upload_octets);
-            values.push(row.download_octets);
-            values.push(row.upload_packets);
-            values.push(row.download_packets);
-            values.push(row.ended_at);
-            values.push(row.end_cause.clone());
-            values.push(row.terminate_cause);
-        },
-    )
-    .await?;
-    Ok(())
+const INSERT: &str = "INSERT INTO session (tenant_id, id, router_id, subscriber_id, name_hash, from_cookie, \
+                      overlay_generation, username, acct_session_id, identifiers, framed_address, \
+                      framed_ipv6_address, framed_ipv6_prefix, delegated_ipv6_prefix, mac, nas_port, started_at, \
+                      updated_at, session_seconds, upload_octets, download_octets, upload_packets, \
+                      download_packets, ended_at, end_cause, terminate_cause, revision)";
+
+/// What follows an insert, by what is to be written of a row that is there: a column that is not named costs its indexes
+/// nothing. A row that somebody else wrote since it was read has another revision, and stays.
+macro_rules! on_conflict {
+    ($($more:literal),*) => {
+        concat!(
+            "ON CONFLICT (tenant_id, started_at, id) DO UPDATE SET updated_at = excluded.updated_at, \
+             session_seconds = excluded.session_seconds, upload_octets = excluded.upload_octets, \
+             download_octets = excluded.download_octets, upload_packets = excluded.upload_packets, \
+             download_packets = excluded.download_packets, revision = excluded.revision",
+            $($more,)*
+            " WHERE session.revision = excluded.revision - 1"
+        )
+    };
+}
+
+const PROGRESS: &str = on_conflict!();
+const END: &str = on_conflict!(
+    ", ended_at = excluded.ended_at, end_cause = excluded.end_cause, terminate_cause = excluded.terminate_cause"
+);
+const WHOLE: &str = on_conflict!(
+    ", ended_at = excluded.ended_at, end_cause = excluded.end_cause, terminate_cause = excluded.terminate_cause",
+    ", subscriber_id = excluded.subscriber_id, overlay_generation = excluded.overlay_generation, \
+     username = excluded.username, identifiers = excluded.identifiers, framed_address = excluded.framed_address, \
+     framed_ipv6_address = excluded.framed_ipv6_address, framed_ipv6_prefix = excluded.framed_ipv6_prefix, \
+     delegated_ipv6_prefix = excluded.delegated_ipv6_prefix, mac = excluded.mac, nas_port = excluded.nas_port"
+);
+
+/// Writes rows of which the same is [`Touched`]; how many. Fewer than there are: somebody else wrote the others since they
+/// were read.
+pub(in super::super) async fn write(conn: &mut Conn, rows: &[&Row]) -> Result<u64> {
+    let tail = match rows.first().map(|row| row.touched) {
+        None | Some(Touched::Nothing) => return Ok(0),
+        Some(Touched::Progress) => PROGRESS,
+        Some(Touched::End) => END,
+        Some(Touched::Whole) => WHOLE,
+    };
+    bulk::insert(conn, INSERT, tail, rows, |values, row| {
+        values.push(row.tenant_id);
+        values.push(row.id);
+        values.push(row.router_id);
+        values.push(row.subscriber_id);
+        values.push(row.name_hash);
+        values.push(row.from_cookie);
+        values.push(row.overlay_generation);
+        values.push(row.username.clone());
+        values.push(row.acct_session_id.clone());
+        values.push(row.identifiers.clone());
+        values.push(row.framed_address.clone());
+        values.push(row.framed_ipv6_address.clone());
+        values.push(row.framed_ipv6_prefix.clone());
+        values.push(row.delegated_ipv6_prefix.clone());
+        values.push(row.mac);
+        values.push(row.nas_port);
+        values.push(row.started_at);
+        values.push(row.updated_at);
+        values.push(row.session_seconds);
+        values.push(row.upload_octets);
+        values.push(row.download_octets);
+        values.push(row.upload_packets);
+        values.push(row.download_packets);
+        values.push(row.ended_at);
+        values.push(row.end_cause.clone());
+        values.push(row.terminate_cause);
+        values.push(row.revision + 1);
+    })
+    .await
 }
 
 /// Traffic of one subscriber in one hour.

@@ -14,6 +14,7 @@ foundation::battery! {
     what_cannot_be_read_is_set_aside,
     what_the_database_refuses_is_set_aside_alone,
     a_position_that_was_moved_is_read_anew,
+    two_nodes_write_the_same_sessions_without_losing_a_packet,
     a_rescued_journal_is_applied_once,
 }
 
@@ -114,6 +115,48 @@ async fn a_position_that_was_moved_is_read_anew(db: TestDb) {
     shutdown.cancel();
     running.await.unwrap();
     assert_eq!(world.usage().await, (0, 1_000));
+}
+
+/// A router that asks one node and then the other: each has a journal of its own, and both drain at once.
+async fn two_nodes_write_the_same_sessions_without_losing_a_packet(db: TestDb) {
+    const SESSIONS: u16 = 40;
+    const ROUNDS: u32 = 30;
+    let world = World::new(db).await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = journal::Config::new(folder.path(), world.db.identity().await.unwrap());
+    let Drain { directory, class_key, clock, .. } = &world.drain;
+    let other = Drain {
+        db: world.db.open_again().await,
+        journal: Arc::new(Journal::open(config, clock.clone()).unwrap()),
+        directory: Arc::clone(directory),
+        class_key: class_key.clone(),
+        clock: clock.clone(),
+    };
+    for round in 0..ROUNDS {
+        for number in 0..SESSIONS {
+            let seconds = i64::from(round);
+            let packet = packet(if round == 0 { START } else { INTERIM }, seconds, Some(round))
+                .named(&number.to_be_bytes())
+                .downloading(round, Some(0));
+            let drain = if round % 2 == 0 { &world.drain } else { &other };
+            append(drain, Kind::ACCOUNTING, ACCOUNTING_VERSION, &packet, &packet.compose());
+        }
+        // In turn at first, then all at once: the second half of the records waits in both journals.
+        if round > ROUNDS / 2 && round < ROUNDS - 2 {
+            continue;
+        }
+        sync(&world.drain);
+        sync(&other);
+        let (one, two) = tokio::join!(world.drain.drain_now(), other.drain_now());
+        one.unwrap();
+        two.unwrap();
+    }
+    let mut conn = world.db.conn().await.unwrap();
+    let sessions: Vec<(i64, i64)> =
+        conn.query("SELECT download_octets, session_seconds FROM session").fetch_all().await.unwrap();
+    let last = i64::from(ROUNDS - 1);
+    assert_eq!(sessions, vec![(last, last); usize::from(SESSIONS)]);
+    assert_eq!(world.usage().await, (0, last * i64::from(SESSIONS)));
 }
 
 async fn a_rescued_journal_is_applied_once(db: TestDb) {

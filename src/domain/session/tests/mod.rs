@@ -217,6 +217,25 @@ fn directory() -> (Arc<Directory>, DirectoryWriter) {
     (directory, writer)
 }
 
+fn append(drain: &Drain, kind: Kind, version: u16, packet: &Packet, payload: &[u8]) {
+    let record = Record {
+        kind,
+        version,
+        received_at: at(packet.received),
+        tenant: packet.tenant(),
+        router: router(packet.router),
+        payload,
+    };
+    drain.journal.append(&record).unwrap();
+}
+
+/// Waits until everything that was appended is durable.
+fn sync(drain: &Drain) {
+    while drain.journal.durable() < drain.journal.appended() {
+        std::thread::yield_now();
+    }
+}
+
 /// A journal in a folder of its own, a directory, and a drainer.
 struct World {
     db: TestDb,
@@ -244,22 +263,11 @@ impl World {
     }
 
     fn append_raw(&self, kind: Kind, version: u16, packet: &Packet, payload: &[u8]) {
-        let record = Record {
-            kind,
-            version,
-            received_at: at(packet.received),
-            tenant: packet.tenant(),
-            router: router(packet.router),
-            payload,
-        };
-        self.drain.journal.append(&record).unwrap();
+        append(&self.drain, kind, version, packet, payload);
     }
 
-    /// Waits until everything that was appended is durable.
     fn sync(&self) {
-        while self.drain.journal.durable() < self.drain.journal.appended() {
-            std::thread::yield_now();
-        }
+        sync(&self.drain);
     }
 
     /// Appends and drains.
