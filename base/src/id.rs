@@ -86,6 +86,14 @@ id! {
     SubscriberId;
     /// One time that a subscriber was online.
     SessionId;
+    /// An invoice to a customer.
+    EnduserInvoiceId;
+    /// A time that a node of the map is out of order.
+    OutageId;
+    /// Somebody who works for a provider.
+    EmployeeId;
+    /// A technician's note of work at a node.
+    TechnicianActivityId;
     /// A person who signs in to the panel.
     UserId;
     /// A role of a tenant's own making.

@@ -17,8 +17,9 @@ pub mod timestamp;
 
 pub use clock::{Clock, MockClock, Now};
 pub use id::{
-    AddonId, ApiTokenId, CustomerId, DatabaseId, JournalId, LoginSessionId, PlanId, RoleId, RouterId,
-    SaasChargeId, SaasInvoiceId, SaasPlanId, SessionId, SubscriberId, TenantAddonId, TenantId, UserId,
+    AddonId, ApiTokenId, CustomerId, DatabaseId, EmployeeId, EnduserInvoiceId, JournalId, LoginSessionId,
+    OutageId, PlanId, RoleId, RouterId, SaasChargeId, SaasInvoiceId, SaasPlanId, SessionId, SubscriberId,
+    TechnicianActivityId, TenantAddonId, TenantId, UserId,
 };
 pub use mac::MacAddress;
 pub use money::{Currency, Minor};

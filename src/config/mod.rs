@@ -32,6 +32,8 @@ pub struct Config {
     pub journal: Journal,
     /// The directory's snapshot.
     pub directory: Directory,
+    /// What happened.
+    pub events: Events,
     /// The API.
     pub http: Http,
     /// Logging.
@@ -101,6 +103,15 @@ pub struct Directory {
     pub snapshot_file: PathBuf,
     /// How often it is written.
     pub snapshot_interval: Duration,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub struct Events {
+    /// How long events are kept.
+    pub keep: Duration,
+    /// How long they are held for a failing reaction, at least as long.
+    pub hold: Duration,
 }
 
 /// The API.
@@ -176,7 +187,7 @@ impl Config {
     /// # Errors
     /// The first value that is out of its range.
     pub fn check(spec: Spec, base_folder: &Path) -> Result<Self, ConfigError> {
-        let Spec { version, data, database, radius, journal, directory, http, log } = spec;
+        let Spec { version, data, database, radius, journal, directory, events, http, log } = spec;
         within("version", u64::from(version), 1, 1)?;
         let folder = clean(&base_folder.join(data.folder));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -247,6 +258,10 @@ impl Config {
                     86_400,
                 )?),
             },
+            events: Events {
+                keep: days(within("events.keep-days", events.keep_days, 1, 3_650)?),
+                hold: days(within("events.hold-days", events.hold_days, events.keep_days, 3_650)?),
+            },
             http: Http {
                 listen: http.listen,
                 trusted_proxies: http.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
@@ -288,6 +303,10 @@ impl Config {
 /// Without the `.` that a relative folder leaves in the middle: paths are shown to people.
 fn clean(path: &Path) -> PathBuf {
     path.components().collect()
+}
+
+const fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 86_400)
 }
 
 /// Makes a relative SQLite file one of the data folder.

@@ -38,6 +38,8 @@ section! {
         journal: Journal = Journal::default(),
         /// `[directory]`
         directory: Directory = Directory::default(),
+        /// `[events]`
+        events: Events = Events::default(),
         /// `[http]`
         http: Http = Http::default(),
         /// `[log]`
@@ -110,6 +112,16 @@ section! {
         snapshot_file: String = "directory.snapshot".to_owned(),
         /// How often it is written.
         snapshot_interval_seconds: u64 = 300,
+    }
+}
+
+section! {
+    /// What happened.
+    Events {
+        /// How long events are kept.
+        keep_days: u64 = 90,
+        /// How long they are held for a failing reaction.
+        hold_days: u64 = 180,
     }
 }
 

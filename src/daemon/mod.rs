@@ -4,9 +4,12 @@
 //! [`Daemon::run`] serves until it is told to stop.
 //!
 //! `folder`, `keys` and `identity` are the data folder · `state` opens the database and what is in memory · `feeder` keeps
-//! the directory · `housekeeping` what is done now and then (`observer` routers, `tidy` what is old) · `lifecycle` the signals · `report` the line that says where
-//! it listens · `rescue` applies a journal from elsewhere.
+//! the directory · `events` who reacts to what (`event_catalogue` all that there are) · `housekeeping` what is done now
+//! and then (`observer` routers, `tidy` what is old) · `lifecycle` the signals · `report` the line that says where it
+//! listens · `rescue` applies a journal from elsewhere.
 
+mod event_catalogue;
+mod events;
 mod feeder;
 pub mod folder;
 mod housekeeping;
@@ -23,6 +26,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use aaa::net::{self, dynauth};
 use base::Clock;
+use foundation::event;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -139,6 +143,18 @@ impl Daemon {
         tasks.spawn(keeper.run(background.clone()));
         let (db, stop) = (state.db.clone(), background.clone());
         tasks.spawn(async move { foundation::wake::relay(&db, &stop).await });
+        let (db, stop) = (state.db.clone(), background.clone());
+        tasks.spawn(async move { foundation::wake::watch(&db, &stop).await });
+        let subscribers = events::subscribers(&state.live, &state.clock);
+        let settings = event::Settings::of(&state.db);
+        let dispatcher = event::Dispatcher::new(state.db.clone(), state.clock.clone(), subscribers, settings);
+        tasks.spawn(dispatcher.run(background.clone()));
+        let keeper = events::Keeper {
+            db: state.db.clone(),
+            clock: state.clock.clone(),
+            retention: event::Retention { keep: config.events.keep, hold: config.events.hold },
+        };
+        tasks.spawn(keeper.run(background.clone()));
 
         let api = http::router(http::State {
             db: state.db.clone(),
@@ -154,6 +170,7 @@ impl Daemon {
                 policy: Arc::clone(&state.policy),
                 journal: Arc::clone(&state.journal),
             },
+            streams: http::Streams::new(shutdown.clone()),
             metrics,
             settings: http::Settings {
                 trusted_proxies: config.http.trusted_proxies.clone(),

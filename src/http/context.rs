@@ -123,6 +123,11 @@ impl Person {
         &self.state
     }
 
+    /// The same, for what goes on after the answer has begun.
+    pub(super) const fn shared_state(&self) -> &Arc<State> {
+        &self.state
+    }
+
     /// In whose stream the person's own acts stand.
     #[must_use]
     pub(super) fn origin(&self) -> Whose {

@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use base::Timestamp;
+use foundation::{Db, db, event};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -55,6 +56,8 @@ struct Readiness {
     journal: JournalHealth,
     /// Where everything else is kept.
     database: DatabaseHealth,
+    /// Who reacts to events.
+    events: EventHealth,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -98,6 +101,22 @@ struct DatabaseHealth {
     reachable: bool,
 }
 
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct EventHealth {
+    /// Subscribers that fail for some tenants, which wait for them; nobody else does.
+    parked: Vec<ParkedSubscriber>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ParkedSubscriber {
+    /// Which one.
+    subscriber: String,
+    /// For how many tenants.
+    tenants: i64,
+}
+
 /// Says whether the daemon can do its work, and what stands in the way. While the database is down RADIUS is answered
 /// all the same.
 #[utoipa::path(
@@ -125,11 +144,21 @@ async fn readyz(Extracted(state): Extracted<Arc<State>>) -> Response {
         lag_octets: lag.octets,
         lag_seconds: lag.age.as_secs(),
     };
-    let answered = tokio::time::timeout(DATABASE_PATIENCE, state.db.identity()).await;
-    let database = DatabaseHealth { reachable: matches!(answered, Ok(Ok(_))) };
+    let answered = tokio::time::timeout(DATABASE_PATIENCE, parked(&state.db)).await;
+    let (database, parked) = match answered {
+        Ok(Ok(parked)) => (DatabaseHealth { reachable: true }, parked),
+        _ => (DatabaseHealth { reachable: false }, Vec::new()),
+    };
+    let events = EventHealth { parked };
     let ready = directory.ready && journal.accepting && database.reachable;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, directory, journal, database })).into_response()
+    (status, Json(Readiness { ready, directory, journal, database, events })).into_response()
+}
+
+async fn parked(db: &Db) -> db::Result<Vec<ParkedSubscriber>> {
+    let mut conn = db.conn().await?;
+    let parked = event::parked(&mut conn).await?;
+    Ok(parked.into_iter().map(|(subscriber, tenants)| ParkedSubscriber { subscriber, tenants }).collect())
 }
 
 /// The metrics, as Prometheus reads them. On this machine without a token; from elsewhere with the super admin's.

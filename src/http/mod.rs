@@ -4,6 +4,7 @@
 //! * [`router`] puts it together from a [`State`]; `route` is the table: no route without saying who may call it.
 //! * `layer` is what every request goes through, `context` what a handler gets of it.
 //! * `problem` is every failure (RFC 9457), `body`, `params`, `version`, `once` are the forms of requests and answers.
+//! * `live` is the stream of events as they are committed.
 //! * `v1` has a file for each resource; `health` and `docs` stand beside it.
 
 mod body;
@@ -11,6 +12,7 @@ mod context;
 mod docs;
 mod health;
 mod layer;
+mod live;
 mod observed;
 mod once;
 mod openapi;
@@ -25,6 +27,7 @@ use std::{fmt, sync::Arc};
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use http::Method;
+pub use live::Streams;
 pub use observed::Observed;
 pub use problem::registry::{Code as ProblemCode, markdown as problems_markdown};
 use problem::{Code, Problem};

@@ -20,7 +20,7 @@ pub(super) const BEARER: &str = "bearer";
 pub(super) const SESSION: &str = "session";
 
 /// The groups of the document, in the order of its page.
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 11] = [
     ("sign-in", "Signing in and out, and one's own account."),
     ("tenants", "The internet service providers on this platform."),
     ("people", "People who use the panel, and tokens of programs."),
@@ -30,6 +30,7 @@ const TAGS: [(&str, &str); 10] = [
     ("subscribers", "Services with a login of their own; isolation."),
     ("sessions", "Who is online, who was, and who tried."),
     ("audit", "Who did what to what, from where, when and why."),
+    ("events", "What happened, as a list and as a live stream; who reacts to it."),
     ("operation", "Health and metrics of the daemon."),
 ];
 

@@ -7,7 +7,7 @@ use foundation::Db;
 use metrics_exporter_prometheus::PrometheusHandle;
 use radius::dictionary::Dictionary;
 
-use super::observed::Observed;
+use super::{live::Streams, observed::Observed};
 use crate::domain::access::{Door, LoginThrottle, PasswordPool};
 
 /// What the handlers work with.
@@ -30,6 +30,8 @@ pub struct State {
     pub clock: Clock,
     /// What the hot path shows of itself.
     pub observed: Observed,
+    /// Who listens to events.
+    pub streams: Streams,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
     /// What the operator chose.

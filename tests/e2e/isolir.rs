@@ -76,6 +76,19 @@ fn a_router_that_was_away_still_hears_of_it() {
     is_disconnect(&line);
 }
 
+/// By way of the event: whoever suspends knows nothing of sessions.
+#[test]
+fn suspending_ends_the_live_session() {
+    let scene = Scene::new();
+    let daemon = scene.daemon();
+    let api = Api::first(&daemon);
+    scene.online(&daemon, &api);
+    let listener = Listener::start(&scene);
+    api.post(&format!("{}/suspend", subscriber(&api)), &json!({}));
+    let line = eventually("the router hears of it", || listener.lines().first().cloned());
+    is_disconnect(&line);
+}
+
 #[test]
 fn a_kill_in_between_does_not_lose_it() {
     let scene = Scene::new();

@@ -25,6 +25,7 @@ use rrnetd::{
     http::{Api, Entry, Observed, Settings, State},
 };
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 /// Whoever signs in here signs in with it.
@@ -45,6 +46,10 @@ pub(crate) struct Rig {
     pub(crate) document: Value,
     pub(crate) journal: Arc<Journal>,
     pub(crate) sealer: Arc<Sealer>,
+    /// Who listens to events.
+    pub(crate) streams: rrnetd::http::Streams,
+    /// Ends the live streams.
+    pub(crate) stop: CancellationToken,
     passwords: Arc<PasswordPool>,
     router: Router,
     _folder: tempfile::TempDir,
@@ -108,6 +113,9 @@ impl Rig {
         let policy = Arc::new(Policy::new(Arc::clone(&directory), Arc::clone(&live), settings_of_policy));
         let sealer = Arc::new(Sealer::new([(1, [9; 32])]).unwrap());
         let passwords = Arc::new(PasswordPool::new(Cost::TEST).unwrap());
+        let stop = CancellationToken::new();
+        let streams =
+            rrnetd::http::Streams::new(stop.clone()).with_patience(std::time::Duration::from_secs(1));
         let state = State {
             db: (*db).clone(),
             sealer: Arc::clone(&sealer),
@@ -122,6 +130,7 @@ impl Rig {
                 policy: Arc::clone(&policy),
                 journal: Arc::clone(&journal),
             },
+            streams: streams.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             settings,
         };
@@ -137,6 +146,8 @@ impl Rig {
             document: serde_json::to_value(document).unwrap(),
             journal,
             sealer,
+            streams,
+            stop,
             passwords,
             router,
             _folder: folder,
@@ -241,13 +252,21 @@ impl Call<'_> {
         self
     }
 
-    pub(crate) async fn send(self) -> Answer {
+    /// The answer as it comes, for one that has no end.
+    pub(crate) async fn open(self) -> http::Response<Body> {
         let mut request = self.request.body(self.body).unwrap();
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(ConnectInfo(peer));
         }
-        let response = self.rig.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        self.rig.router.clone().oneshot(request).await.unwrap()
+    }
+
+    pub(crate) async fn send(self) -> Answer {
+        let (parts, body) = self.open().await.into_parts();
+        // A stream has no end; whoever wants its frames opens it.
+        let is_stream =
+            parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+        let body = if is_stream { Body::empty() } else { body };
         let octets = to_bytes(body, 16 << 20).await.unwrap();
         Answer {
             status: parts.status,

@@ -6,6 +6,7 @@ mod audit;
 mod budgets;
 mod customers;
 mod documents;
+mod events;
 mod harness;
 mod import;
 mod network;

@@ -13,6 +13,7 @@ mod event;
 mod executor;
 mod order;
 mod quota;
+mod react;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use executor::Executor;
 use foundation::{Conn, Tx, audit, db};
 pub use order::{DisconnectError, disconnect};
 pub use quota::{Judged, QuotaPatrol, judge_quota};
+pub use react::DisconnectBarred;
 pub use store::{Intent, Overlay};
 
 use super::{

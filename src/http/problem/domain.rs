@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use foundation::db;
+use foundation::{db, event::OperateError};
 
 use super::{super::layer::isolation, Code, Problem};
 use crate::domain::{
@@ -27,6 +27,17 @@ impl From<db::Error> for Problem {
             }
             db::Error::Conflict(_) => Self::new(Code::Busy).retry_after(BUSY_RETRY).because(error),
             _ => Self::internal(error),
+        }
+    }
+}
+
+impl From<OperateError> for Problem {
+    fn from(error: OperateError) -> Self {
+        match error {
+            OperateError::NotFound => Self::new(Code::NotFound).detail(error.to_string()),
+            OperateError::Moved { .. } => Self::new(Code::SubscriberMoved).detail(error.to_string()),
+            OperateError::NotKept { .. } => Self::new(Code::EventNotKept).detail(error.to_string()),
+            OperateError::Database(error) => error.into(),
         }
     }
 }

@@ -108,7 +108,13 @@ registry! {
         "Buy an add-on or a larger plan, or remove what is not needed.";
     SessionNotLive = "session_not_live", CONFLICT, "The session is not online",
         "It is over already; the list of live sessions shows what is.";
+    SubscriberMoved = "subscriber_moved", CONFLICT, "The subscriber's next event is another one by now",
+        "Look where it stands, and decide anew.";
+    EventNotKept = "event_not_kept", CONFLICT, "The event is not in the stream, or not any more",
+        "`detail` says which events there are.";
 
+    TooManyStreams = "too_many_streams", SERVICE_UNAVAILABLE, "Too many listen to events at the moment",
+        "Try again after Retry-After, and close streams that nobody reads.";
     Busy = "busy", SERVICE_UNAVAILABLE, "Too much is asked of the daemon at the moment",
         "Try again after Retry-After.";
     TookTooLong = "took_too_long", SERVICE_UNAVAILABLE, "The answer took too long and was given up",

@@ -5,6 +5,8 @@ mod api_budgets;
 mod audit;
 mod authentications;
 mod customers;
+mod event_subscribers;
+mod events;
 mod import;
 mod isolir;
 mod plans;
@@ -41,6 +43,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
         sessions::routes,
         authentications::routes,
         audit::routes,
+        events::routes,
+        event_subscribers::routes,
     ]
     .into_iter()
     .fold(routes, |routes, add| add(routes))
