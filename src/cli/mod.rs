@@ -10,7 +10,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, Sources};
+use crate::{
+    config::{Config, ConfigError, Sources},
+    daemon::dictionaries,
+};
 
 /// RADIUS at wire speed, router sync and the control plane of an internet service provider.
 #[derive(Debug, Parser)]
@@ -173,7 +176,8 @@ fn load(sources: &Sources) -> Result<Config, Failure> {
 
 fn check_config(sources: &Sources) -> Outcome {
     let config: Result<Config, ConfigError> = sources.load();
-    config.map_err(Failure::start)?;
+    let config = config.map_err(Failure::start)?;
+    dictionaries::load(&config.radius.dictionaries).map_err(Failure::start)?;
     say("the configuration is right");
     Ok(())
 }

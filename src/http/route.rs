@@ -94,7 +94,7 @@ impl Routes {
 
     /// Adds the handlers of one path, made by `routes!`, for whom `access` says.
     pub(super) fn route(self, access: Access, handlers: UtoipaMethodRouter<Arc<State>>) -> Self {
-        let limit = self.state.settings.answer_within;
+        let limit = self.state.settings.current().answer_within;
         let (schemas, paths, methods) = handlers;
         let methods = methods.route_layer(middleware::from_fn_with_state(limit, protect::within));
         self.add(access, (schemas, paths, methods))

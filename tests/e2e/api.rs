@@ -84,6 +84,17 @@ impl Api {
         answer
     }
 
+    /// Tries to replace one; the status.
+    pub(crate) fn try_put(&self, path: &str, tag: &str, body: &Value) -> u16 {
+        self.call(Method::PUT, path, Some(tag), Some(body)).0
+    }
+
+    /// Removes one, whatever its version.
+    pub(crate) fn delete(&self, path: &str) {
+        let (status, answer, _) = self.call(Method::DELETE, path, Some("*"), None);
+        assert_eq!(status, 204, "{path}: {answer}");
+    }
+
     fn call(
         &self,
         method: Method,

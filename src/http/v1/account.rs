@@ -237,7 +237,7 @@ async fn replace_password(
 
 /// The session cookie: for this host alone, hidden from scripts, never sent along from other sites.
 fn cookie(state: &State, token: &str, seconds: u64) -> Result<HeaderValue, Problem> {
-    let secure = if state.settings.secure_cookies { "; Secure" } else { "" };
+    let secure = if state.settings.current().secure_cookies { "; Secure" } else { "" };
     let text = format!("{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
     HeaderValue::try_from(text).map_err(Problem::internal)
 }

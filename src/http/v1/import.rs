@@ -103,7 +103,8 @@ async fn import(
         return Ok(Json(ImportView { report: checked.report, applied: None }));
     }
     let state = cx.state();
-    let applied = import::apply(&state.db, &cx.scope, &state.sealer, &state.dictionary, checked.drafts).await;
+    let dictionary = state.dictionary.current();
+    let applied = import::apply(&state.db, &cx.scope, &state.sealer, &dictionary, checked.drafts).await;
     let view = |made: Vec<Made>| made.into_iter().map(MadeView::from).collect();
     let applied = match applied {
         Ok(applied) => AppliedView {

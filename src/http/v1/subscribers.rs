@@ -176,7 +176,8 @@ async fn create(cx: CallContext, creation: Creation<SubscriberBody>) -> Result<C
     if let Some(answer) = creation.once.claim(&mut tx, &cx.scope).await? {
         return Ok(answer);
     }
-    let made = subscriber::create(&mut tx, &cx.scope, &state.sealer, &state.dictionary, new).await?;
+    let made =
+        subscriber::create(&mut tx, &cx.scope, &state.sealer, &state.dictionary.current(), new).await?;
     let answer = creation.once.keep(&mut tx, &cx.scope, &made.subscriber).await?;
     tx.commit().await?;
     Ok(answer)
@@ -214,8 +215,8 @@ async fn update(
     Body(spec): Body<SubscriberSpec>,
 ) -> Result<Versioned<Subscriber>, Problem> {
     let mut tx = cx.begin().await?;
-    let dictionary = &cx.state().dictionary;
-    let subscriber = subscriber::update(&mut tx, &cx.scope, dictionary, id, seen, spec).await?;
+    let dictionary = cx.state().dictionary.current();
+    let subscriber = subscriber::update(&mut tx, &cx.scope, &dictionary, id, seen, spec).await?;
     tx.commit().await?;
     Ok(Versioned(subscriber.version, subscriber))
 }

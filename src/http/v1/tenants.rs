@@ -208,8 +208,8 @@ async fn set_isolir_profile(
     IfMatch(seen): IfMatch,
     Body(body): Body<IsolirProfileBody>,
 ) -> Result<Versioned<Tenant>, Problem> {
-    let dictionary = &cx.state().dictionary;
-    let kept = body.kept_attributes.iter().map(|name| KeptAttribute::named(dictionary, name));
+    let dictionary = cx.state().dictionary.current();
+    let kept = body.kept_attributes.iter().map(|name| KeptAttribute::named(&dictionary, name));
     let profile = IsolirProfile {
         kept_attributes: kept.collect::<Result<_, _>>()?,
         rate_limit: body.rate_limit,
