@@ -19,7 +19,7 @@ use crate::domain::{nas, plan, subscriber, tenant, values::Entry};
 
 /// Looks at every entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DirectoryReconcile {}
+pub(super) struct DirectoryReconcile {}
 
 impl Job for DirectoryReconcile {
     const KIND: &'static str = "directory_reconcile_job";
