@@ -5,17 +5,21 @@
 //!
 //! `folder`, `keys` and `identity` are the data folder · `state` opens the database and what is in memory (`late` takes up
 //! a journal or a database that comes late) · `feeder` keeps the directory · `events` who reacts to what (`event_catalogue`
-//! all that there are) · `housekeeping` what is done now and then (`observer` routers, `tidy` what is old) · `lifecycle` the
-//! signals · `reload` what SIGHUP brings into force (`dictionaries` among it) · `report` the line that says where it
-//! listens · `rescue` applies a journal from elsewhere.
+//! all that there are) · `jobs` the work in the background (`job_catalogue` its kinds, `directory_check` one of them) ·
+//! `housekeeping` what is done now and then (`observer` routers, `tidy` what is old) · `lifecycle` the signals · `reload`
+//! what SIGHUP brings into force (`dictionaries` among it) · `report` the line that says where it listens · `rescue`
+//! applies a journal from elsewhere.
 
 pub mod dictionaries;
+mod directory_check;
 mod event_catalogue;
 mod events;
 mod feeder;
 pub mod folder;
 mod housekeeping;
 pub mod identity;
+pub mod job_catalogue;
+mod jobs;
 pub mod keys;
 mod late;
 pub mod lifecycle;
@@ -30,7 +34,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use aaa::net::{self, dynauth};
 use base::Clock;
-use foundation::event;
+use foundation::{event, job};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -166,6 +170,12 @@ impl Daemon {
             clock: state.clock.clone(),
         };
         tasks.spawn(keeper.run(background.clone()));
+        let jobs = jobs::Jobs::collect(&state)?;
+        let settings = job::Settings { node: node_name(), at_once: config.jobs.at_once };
+        let retention = job::Retention { done: config.jobs.keep_done, dead: config.jobs.keep_dead };
+        let (workers, keeper) = jobs.build(&state.db, &state.clock, settings, retention);
+        tasks.spawn(workers.run(background.clone()));
+        tasks.spawn(keeper.run(background.clone()));
         let (db, stop) = (state.db.clone(), background.clone());
         tasks.spawn(async move { foundation::wake::relay(&db, &stop).await });
         let (db, stop) = (state.db.clone(), background.clone());
@@ -234,6 +244,12 @@ impl Daemon {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// This machine and process, for people who look at jobs.
+fn node_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}/{}", host.trim(), std::process::id())
 }
 
 /// How long open requests may take to end after the signal to stop.

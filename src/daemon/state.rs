@@ -82,6 +82,9 @@ pub enum StartError {
     /// A dictionary.
     #[error(transparent)]
     Dictionary(#[from] DictionaryError),
+    /// Two kinds of jobs have one name.
+    #[error("the kinds of jobs are broken")]
+    Jobs(#[from] foundation::job::RegistryError),
     /// `run` was called twice.
     #[error("the daemon runs already")]
     RunTwice,
