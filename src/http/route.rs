@@ -191,8 +191,10 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operati
 
 /// A handler's name is short; with its resource before it, it is the only one of the document.
 fn full_name(path: &str, handler: String) -> String {
-    match path.strip_prefix("/api/v1/").and_then(|path| path.split('/').next()) {
-        Some(resource) if !handler.starts_with(resource) => format!("{resource}_{handler}"),
+    // A name of a function has no hyphens.
+    let resource = path.strip_prefix("/api/v1/").and_then(|path| path.split('/').next());
+    match resource.map(|resource| resource.replace('-', "_")) {
+        Some(resource) if !handler.starts_with(&resource) => format!("{resource}_{handler}"),
         _ => handler,
     }
 }

@@ -107,7 +107,7 @@ impl Api {
             request = request.bearer_auth(&self.token);
         }
         if let Some(tenant) = self.tenant.as_deref().filter(|_| !path.starts_with("/tenants")) {
-            request = request.header("Rrnetd-Tenant", tenant);
+            request = request.header("Rrnetd-Tenant", tenant).header("Rrnetd-Reason", "a test");
         }
         if let Some(tag) = tag {
             request = request.header(IF_MATCH, tag);

@@ -15,6 +15,7 @@ mod operation;
 mod plans;
 mod roles;
 mod routers;
+mod saas;
 mod second_factor;
 mod sessions;
 mod subscribers;

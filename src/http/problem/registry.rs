@@ -105,7 +105,7 @@ registry! {
     NotPossible = "not_possible", CONFLICT, "Its present state does not allow this",
         "`detail` says which state.";
     LimitReached = "limit_reached", CONFLICT, "The tenant's limit is reached",
-        "Buy an add-on or a larger plan, or remove what is not needed.";
+        "`limit` names it, with what is used and the add-on that raises it. Buy that, take a larger plan, or remove what is not needed.";
     SessionNotLive = "session_not_live", CONFLICT, "The session is not online",
         "It is over already; the list of live sessions shows what is.";
     SubscriberMoved = "subscriber_moved", CONFLICT, "The subscriber's next event is another one by now",

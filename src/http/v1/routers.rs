@@ -159,6 +159,7 @@ async fn update(
     IfMatch(seen): IfMatch,
     Body(spec): Body<RouterSpec>,
 ) -> Result<Versioned<Router>, Problem> {
+    cx.ensure_reason()?;
     let mut tx = cx.begin().await?;
     let router = nas::update(&mut tx, &cx.scope, &cx.state().sealer, id, seen, spec).await?;
     tx.commit().await?;
@@ -217,6 +218,7 @@ async fn set_secret(
     Id(id): Id<RouterId>,
     Body(body): Body<SecretBody>,
 ) -> Result<Json<SecretView>, Problem> {
+    cx.ensure_reason()?;
     let mut tx = cx.begin().await?;
     let secret = nas::set_secret(&mut tx, &cx.scope, &cx.state().sealer, id, body.secret).await?;
     tx.commit().await?;
