@@ -5,9 +5,10 @@
 //!
 //! `folder`, `keys` and `identity` are the data folder · `state` opens the database and what is in memory · `feeder` keeps
 //! the directory · `events` who reacts to what (`event_catalogue` all that there are) · `housekeeping` what is done now
-//! and then (`observer` routers, `tidy` what is old) · `lifecycle` the signals · `report` the line that says where it
-//! listens · `rescue` applies a journal from elsewhere.
+//! and then (`observer` routers, `tidy` what is old) · `audit_heads` notes how far the audit trails reach · `lifecycle`
+//! the signals · `report` the line that says where it listens · `rescue` applies a journal from elsewhere.
 
+mod audit_heads;
 mod event_catalogue;
 mod events;
 mod feeder;
@@ -141,6 +142,7 @@ impl Daemon {
             clock: state.clock.clone(),
         };
         tasks.spawn(keeper.run(background.clone()));
+        tasks.spawn(audit_heads::run(state.db.clone(), background.clone()));
         let (db, stop) = (state.db.clone(), background.clone());
         tasks.spawn(async move { foundation::wake::relay(&db, &stop).await });
         let (db, stop) = (state.db.clone(), background.clone());

@@ -15,6 +15,7 @@ mod plans;
 mod roles;
 mod routers;
 mod second_factor;
+mod secrets;
 mod sessions;
 mod subscribers;
 mod table;
