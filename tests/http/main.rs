@@ -12,6 +12,7 @@ mod import;
 mod network;
 mod operation;
 mod plans;
+mod probe;
 mod roles;
 mod routers;
 mod second_factor;

@@ -124,7 +124,7 @@ async fn file(trail: Trail, params: ExportParams) -> Result<Response, Problem> {
     // The first page is read here, so that a failure is still a problem and not half a file.
     let first = trail.page(&filter, None).await?;
     let state = (trail, filter, Some(first), start.to_owned());
-    let pages = stream::unfold(state, async move |(trail, filter, page, mut text)| {
+    let pages = stream::unfold(state, move |(trail, filter, page, mut text)| async move {
         let page: base::page::Page<Recorded> = page?;
         for recorded in page.rows {
             write(&mut text, format, &AuditEntry::from(recorded));
