@@ -6,10 +6,11 @@
 //! `folder`, `keys` and `identity` are the data folder · `state` opens the database and what is in memory (`late` takes up
 //! a journal or a database that comes late) · `feeder` keeps the directory · `events` who reacts to what (`event_catalogue`
 //! all that there are) · `jobs` the work in the background (`job_catalogue` its kinds, `directory_check` one of them) ·
-//! `housekeeping` what is done now and then (`observer` routers, `tidy` what is old) · `lifecycle` the signals · `reload`
-//! what SIGHUP brings into force (`dictionaries` among it) · `report` the line that says where it listens · `rescue`
-//! applies a journal from elsewhere.
+//! `housekeeping` what is done now and then (`observer` routers, `tidy` what is old) · `audit_heads` notes how far the audit
+//! trails reach · `lifecycle` the signals · `reload` what SIGHUP brings into force (`dictionaries` among it) · `report` the
+//! line that says where it listens · `rescue` applies a journal from elsewhere.
 
+mod audit_heads;
 pub mod dictionaries;
 mod directory_check;
 mod event_catalogue;
@@ -176,6 +177,7 @@ impl Daemon {
         let (workers, keeper) = jobs.build(&state.db, &state.clock, settings, retention);
         tasks.spawn(workers.run(background.clone()));
         tasks.spawn(keeper.run(background.clone()));
+        tasks.spawn(audit_heads::run(state.db.clone(), background.clone()));
         let (db, stop) = (state.db.clone(), background.clone());
         tasks.spawn(async move { foundation::wake::relay(&db, &stop).await });
         let (db, stop) = (state.db.clone(), background.clone());

@@ -62,6 +62,8 @@ registry! {
         "Pay as the answer says. Routers and subscribers are served on.";
     TenantDisabled = "tenant_disabled", FORBIDDEN, "The tenant has left the platform",
         "Ask the platform.";
+    FeatureDisabled = "feature_disabled", FORBIDDEN, "The tenant does not have this feature",
+        "Another plan or an add-on has it; the platform can switch it on.";
     PermissionMissing = "permission_missing", FORBIDDEN, "The permission for this is missing",
         "Ask somebody who has it, or for a role or a token with it.";
     RankTooLow = "rank_too_low", FORBIDDEN, "Your role may not manage that role, or give that permission",

@@ -26,7 +26,7 @@ use crate::domain::{
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
-        .route(Access::Tenant(Permission::TenantRead), routes!(own))
+        .route(Access::Tenant(Permission::TenantRead, None), routes!(own))
         .route(Access::Platform, routes!(list, set))
 }
 

@@ -4,6 +4,7 @@ mod account;
 mod addons;
 mod api_budgets;
 mod audit;
+mod audit_export;
 mod authentications;
 mod customers;
 mod event_subscribers;
@@ -58,6 +59,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         sessions::routes,
         authentications::routes,
         audit::routes,
+        audit_export::routes,
         events::routes,
         event_subscribers::routes,
         jobs::routes,

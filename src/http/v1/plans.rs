@@ -17,10 +17,14 @@ use super::super::{
 use crate::domain::{
     access::Permission,
     plan::{self, Plan, PlanSpec},
+    tenant::Feature,
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let (read, write) = (Access::Tenant(Permission::PlanRead), Access::Tenant(Permission::PlanWrite));
+    let (read, write) = (
+        Access::Tenant(Permission::PlanRead, Some(Feature::Radius)),
+        Access::Tenant(Permission::PlanWrite, Some(Feature::Radius)),
+    );
     routes
         .route(read, routes!(list))
         .route(write, routes!(create))

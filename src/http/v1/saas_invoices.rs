@@ -28,8 +28,8 @@ const MAX_CHARGES: u32 = 500;
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
-        .route(Access::Tenant(Permission::TenantRead), routes!(own))
-        .route(Access::Tenant(Permission::TenantRead), routes!(charges))
+        .route(Access::Tenant(Permission::TenantRead, None), routes!(own))
+        .route(Access::Tenant(Permission::TenantRead, None), routes!(charges))
         .route(Access::Platform, routes!(list, issue))
         .route(Access::Platform, routes!(pay))
         .route(Access::Platform, routes!(void))

@@ -25,13 +25,14 @@ use crate::domain::{
         self, CustomerChoice, Filter, Listed, Login, NewSubscriber, OverlayReason, ServiceType, Status,
         Subscriber, SubscriberSpec,
     },
+    tenant::Feature,
     values::Invalid,
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let read = Access::Tenant(Permission::SubscriberRead);
-    let write = Access::Tenant(Permission::SubscriberWrite);
-    let suspend_resume = Access::Tenant(Permission::SubscriberSuspend);
+    let read = Access::Tenant(Permission::SubscriberRead, Some(Feature::Radius));
+    let write = Access::Tenant(Permission::SubscriberWrite, Some(Feature::Radius));
+    let suspend_resume = Access::Tenant(Permission::SubscriberSuspend, Some(Feature::Radius));
     routes
         .route(read, routes!(list))
         .route(write, routes!(create))
@@ -43,7 +44,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .route(suspend_resume, routes!(resume))
         .route(write, routes!(end))
         .route(write, routes!(set_login))
-        .route(Access::Tenant(Permission::SubscriberPassword), routes!(reveal_password))
+        .route(
+            Access::Tenant(Permission::SubscriberPassword, Some(Feature::Radius)),
+            routes!(reveal_password),
+        )
 }
 
 /// Which subscribers are asked for.
@@ -327,7 +331,7 @@ struct PasswordBody {
 #[serde(rename_all = "camelCase")]
 #[schema(as = SubscriberPassword)]
 struct PasswordView {
-    /// The password; null where there is none to show.
+    /// The password; null where there is none to show, or the caller may not see it.
     password: Option<String>,
 }
 
@@ -345,7 +349,9 @@ async fn set_login(
     let mut tx = cx.begin().await?;
     let made = subscriber::set_login(&mut tx, &cx.scope, &cx.state().sealer, id, login).await?;
     tx.commit().await?;
-    Ok(Json(PasswordView { password: made.map(|password| password.expose().to_owned()) }))
+    // Whoever may set a password does not therefore see one.
+    let shown = made.filter(|_| cx.caller.may(Permission::SubscriberPassword));
+    Ok(Json(PasswordView { password: shown.map(|password| password.expose().to_owned()) }))
 }
 
 /// Shows a subscriber's password. The audit trail says who saw it.

@@ -21,7 +21,8 @@ use crate::domain::{
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let (read, write) = (Access::Tenant(Permission::TenantRead), Access::Tenant(Permission::TenantWrite));
+    let (read, write) =
+        (Access::Tenant(Permission::TenantRead, None), Access::Tenant(Permission::TenantWrite, None));
     routes
         .route(read, routes!(offers))
         .route(read, routes!(list))

@@ -17,7 +17,7 @@ use super::super::{
 };
 use crate::domain::{
     access::Permission,
-    tenant::{self, IsolirProfile, KeptAttribute, Tenant, TenantSpec, TenantStatus, saas_plan},
+    tenant::{self, Feature, IsolirProfile, KeptAttribute, Tenant, TenantSpec, TenantStatus, saas_plan},
     values::RateLimit,
 };
 
@@ -31,9 +31,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .route(Access::Platform, routes!(set_status))
         .route(Access::Platform, routes!(set_service))
         .route(Access::Platform, routes!(set_plan))
-        .route(Access::Tenant(Permission::TenantRead), routes!(own))
-        .route(Access::Tenant(Permission::TenantWrite), routes!(update_own))
-        .route(Access::Tenant(Permission::TenantWrite), routes!(set_isolir_profile))
+        .route(Access::Tenant(Permission::TenantRead, None), routes!(own))
+        .route(Access::Tenant(Permission::TenantWrite, None), routes!(update_own))
+        .route(Access::Tenant(Permission::TenantWrite, Some(Feature::Isolir)), routes!(set_isolir_profile))
 }
 
 /// The tenants in the order of their making.
