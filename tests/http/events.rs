@@ -33,6 +33,7 @@ foundation::battery! {
     a_position_that_is_gone_is_reset,
     the_platform_listens_to_everybody_or_to_one,
     a_stream_ends_with_its_token_and_its_tenant,
+    who_catches_up_is_looked_at_too,
     who_does_not_read_is_cut,
     attempts_are_told_to_who_asks_for_them,
     the_super_admin_sees_who_is_stuck_and_gets_it_going,
@@ -265,6 +266,29 @@ async fn a_stream_ends_with_its_token_and_its_tenant(db: TestDb) {
     tenant::set_status(&mut tx, &rig.platform(), tenant.id, TenantStatus::Isolated).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(stream.end().await, "locked");
+}
+
+async fn who_catches_up_is_looked_at_too(db: TestDb) {
+    let rig = Rig::new(db).await;
+    let tenant = rig.tenant("warga").await;
+    publish(&rig, &tenant.scope, 1..=900).await;
+    let session = rig.login("owner@warga.test", Some("warga")).await;
+    let call = rig.get("/api/v1/events/stream").token(&session).header("last-event-id", "1");
+    let mut stream = Stream::of(call.open().await);
+    // It has read the first pages, and waits for somebody to take them.
+    assert_eq!(stream.numbers(1).await, [1]);
+    rig.post("/api/v1/logout").token(&session).send().await;
+    rig.hand.advance(Duration::from_secs(5));
+    let mut heard = 1;
+    let last = loop {
+        let frame = stream.next().await.unwrap();
+        if frame.event != "happened" {
+            break frame;
+        }
+        heard += 1;
+    };
+    assert_eq!((last.event.as_str(), &last.data["reason"]), ("end", &json!("revoked")));
+    assert!(heard < 900, "it got everything");
 }
 
 async fn who_does_not_read_is_cut(db: TestDb) {

@@ -115,7 +115,7 @@ impl Rig {
         let passwords = Arc::new(PasswordPool::new(Cost::TEST).unwrap());
         let stop = CancellationToken::new();
         let streams =
-            rrnetd::http::Streams::new(stop.clone()).with_patience(std::time::Duration::from_secs(1));
+            rrnetd::http::Streams::new(stop.clone()).with_patience(std::time::Duration::from_secs(4));
         let state = State {
             db: (*db).clone(),
             sealer: Arc::clone(&sealer),
