@@ -156,6 +156,10 @@ start_daemon() {
         -d "{\"current\":\"$password\",\"new\":\"$PASSWORD\"}" >&2
     token=$(sign_in "$api" "$PASSWORD")
     tenant=$(curl -sS --fail-with-body "$api/tenants" -H "authorization: Bearer $token" | json "['rows'][0]['id']")
+    # The demo tenant's plan allows a small provider's subscribers; an older daemon knows no limits.
+    answer=$(curl -sS -o /dev/null -w '%{http_code}' "$api/tenants/$tenant/limits" -H "authorization: Bearer $token" \
+        -H 'content-type: application/json' -d '{"limit":"radius.max_users","unlimited":true,"reason":"measuring"}')
+    [[ $answer == 200 || $answer == 404 ]] || die "$name: lifting the limit of subscribers is answered with $answer"
     import_subscribers "$subscribers" >"$folder/$name.csv"
     answer=$(curl -sS --fail-with-body -X POST "$api/subscribers/import?apply=true" -H "authorization: Bearer $token" \
         -H "rrnetd-tenant: $tenant" -H 'content-type: text/csv' -H "idempotency-key: bench" --data-binary "@$folder/$name.csv")

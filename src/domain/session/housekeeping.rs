@@ -35,7 +35,7 @@ const START_MARGIN: Duration = Duration::from_secs(24 * 3_600);
 /// # Errors
 /// When the database cannot be written; the sessions before the failure are closed. Closing one again changes nothing.
 pub async fn close(db: &Db, closed: &[ClosedSession]) -> db::Result<()> {
-    let ended: Vec<Ended> = closed
+    let mut ended: Vec<Ended> = closed
         .iter()
         .filter_map(|closed| {
             let (end, started) = (closed.progress.end?, closed.progress.started);
@@ -43,6 +43,8 @@ pub async fn close(db: &Db, closed: &[ClosedSession]) -> db::Result<()> {
             Some(Ended { id: closed.id, began, at: end.at, cause: end.cause })
         })
         .collect();
+    // As their rows lie: the live table gives them in no order, and each transaction would write a page for each of its rows.
+    ended.sort_unstable_by_key(|ended| (ended.began, ended.id));
     presume_ended(db, &ended).await.map(drop)
 }
 
