@@ -36,6 +36,8 @@ pub struct Config {
     pub events: Events,
     /// The API.
     pub http: Http,
+    /// Work in the background.
+    pub jobs: Jobs,
     /// Logging.
     pub log: Log,
 }
@@ -133,6 +135,17 @@ pub struct Http {
     pub requests_at_once: usize,
 }
 
+/// Work in the background.
+#[derive(Clone, Debug)]
+pub struct Jobs {
+    /// Jobs that run at a time, 1 to 64.
+    pub at_once: usize,
+    /// How long jobs that are done are kept.
+    pub keep_done: Duration,
+    /// How long dead and discarded jobs are kept.
+    pub keep_dead: Duration,
+}
+
 /// Logging.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -187,7 +200,7 @@ impl Config {
     /// # Errors
     /// The first value that is out of its range.
     pub fn check(spec: Spec, base_folder: &Path) -> Result<Self, ConfigError> {
-        let Spec { version, data, database, radius, journal, directory, events, http, log } = spec;
+        let Spec { version, data, database, radius, journal, directory, events, http, jobs, log } = spec;
         within("version", u64::from(version), 1, 1)?;
         let folder = clean(&base_folder.join(data.folder));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -293,6 +306,15 @@ impl Config {
                     65_536,
                 )?)
                 .unwrap_or(usize::MAX),
+            },
+            jobs: Jobs {
+                at_once: usize::try_from(within("jobs.at-once", jobs.at_once, 1, 64)?).unwrap_or(1),
+                keep_done: Duration::from_secs(
+                    3_600 * within("jobs.keep-done-hours", jobs.keep_done_hours, 1, 8_760)?,
+                ),
+                keep_dead: Duration::from_secs(
+                    86_400 * within("jobs.keep-dead-days", jobs.keep_dead_days, 1, 3_650)?,
+                ),
             },
             log: Log { format: log.format, filter: log.filter },
             data: Data { key_file: clean(&folder.join(data.key_file)), folder },

@@ -42,6 +42,8 @@ section! {
         events: Events = Events::default(),
         /// `[http]`
         http: Http = Http::default(),
+        /// `[jobs]`
+        jobs: Jobs = Jobs::default(),
         /// `[log]`
         log: Log = Log::default(),
     }
@@ -142,6 +144,18 @@ section! {
         answer_within_seconds: u64 = 30,
         /// Requests that are worked on at a time.
         requests_at_once: u64 = 512,
+    }
+}
+
+section! {
+    /// Work in the background.
+    Jobs {
+        /// Jobs that run at a time.
+        at_once: u64 = 8,
+        /// How long jobs that are done are kept.
+        keep_done_hours: u64 = 72,
+        /// How long dead and discarded jobs are kept.
+        keep_dead_days: u64 = 30,
     }
 }
 

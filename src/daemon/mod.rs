@@ -4,16 +4,20 @@
 //! [`Daemon::run`] serves until it is told to stop.
 //!
 //! `folder`, `keys` and `identity` are the data folder · `state` opens the database and what is in memory · `feeder` keeps
-//! the directory · `events` who reacts to what (`event_catalogue` all that there are) · `housekeeping` what is done now
-//! and then (`observer` routers, `tidy` what is old) · `lifecycle` the signals · `report` the line that says where it
-//! listens · `rescue` applies a journal from elsewhere.
+//! the directory · `events` who reacts to what (`event_catalogue` all that there are) · `jobs` the work in the background
+//! (`job_catalogue` its kinds, `directory_check` one of them) · `housekeeping` what is done now and then (`observer` routers,
+//! `tidy` what is old) · `lifecycle` the signals · `report` the line that says where it listens · `rescue` applies a journal
+//! from elsewhere.
 
+mod directory_check;
 mod event_catalogue;
 mod events;
 mod feeder;
 pub mod folder;
 mod housekeeping;
 pub mod identity;
+pub mod job_catalogue;
+mod jobs;
 pub mod keys;
 pub mod lifecycle;
 mod observer;
@@ -26,7 +30,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use aaa::net::{self, dynauth};
 use base::Clock;
-use foundation::event;
+use foundation::{event, job};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -141,6 +145,12 @@ impl Daemon {
             clock: state.clock.clone(),
         };
         tasks.spawn(keeper.run(background.clone()));
+        let jobs = jobs::Jobs::collect(&state)?;
+        let settings = job::Settings { node: node_name(), at_once: config.jobs.at_once };
+        let retention = job::Retention { done: config.jobs.keep_done, dead: config.jobs.keep_dead };
+        let (workers, keeper) = jobs.build(&state.db, &state.clock, settings, retention);
+        tasks.spawn(workers.run(background.clone()));
+        tasks.spawn(keeper.run(background.clone()));
         let (db, stop) = (state.db.clone(), background.clone());
         tasks.spawn(async move { foundation::wake::relay(&db, &stop).await });
         let (db, stop) = (state.db.clone(), background.clone());
@@ -216,6 +226,12 @@ impl Daemon {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// This machine and process, for people who look at jobs.
+fn node_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}/{}", host.trim(), std::process::id())
 }
 
 /// How long open requests may take to end after the signal to stop.

@@ -83,6 +83,9 @@ pub enum StartError {
     /// A built-in dictionary is broken.
     #[error("a built-in dictionary is broken")]
     Dictionary(#[source] radius::dictionary::ParseError),
+    /// Two kinds of jobs have one name.
+    #[error("the kinds of jobs are broken")]
+    Jobs(#[from] foundation::job::RegistryError),
     /// `run` was called twice.
     #[error("the daemon runs already")]
     RunTwice,

@@ -9,6 +9,7 @@ mod documents;
 mod events;
 mod harness;
 mod import;
+mod jobs;
 mod network;
 mod operation;
 mod plans;

@@ -171,6 +171,40 @@ impl Directory {
         self.tenants.find(&id)
     }
 
+    /// Whether it holds this very router. Addresses are compared as they are kept.
+    #[must_use]
+    pub fn holds_router(&self, router: &Router) -> bool {
+        self.routers.holds(router)
+    }
+
+    /// Hands the ids of every subscriber, with its tenant, to `take`, shard by shard: for reconciliation.
+    pub fn subscriber_ids(&self, mut take: impl FnMut(TenantId, SubscriberId)) {
+        for shard in self.subscribers.freeze() {
+            for subscriber in shard.iter() {
+                let view = subscriber.view();
+                take(view.tenant(), view.id());
+            }
+        }
+    }
+
+    /// Every router.
+    #[must_use]
+    pub fn all_routers(&self) -> Vec<Arc<Router>> {
+        self.routers.all()
+    }
+
+    /// Every plan.
+    #[must_use]
+    pub fn all_plans(&self) -> Vec<Arc<Plan>> {
+        self.plans.values()
+    }
+
+    /// Every tenant.
+    #[must_use]
+    pub fn all_tenants(&self) -> Vec<Arc<Tenant>> {
+        self.tenants.values()
+    }
+
     /// Counts the entries, shard by shard: for metrics.
     #[must_use]
     pub fn counts(&self) -> Counts {

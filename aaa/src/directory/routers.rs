@@ -28,6 +28,10 @@ impl Routers {
         self.by_address.find(&address.to_canonical())
     }
 
+    pub(super) fn holds(&self, router: &Router) -> bool {
+        self.find(router.id).is_some_and(|known| *known == canonical(router.clone()))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }

@@ -11,6 +11,7 @@
 mod change;
 mod event;
 mod executor;
+pub mod jobs;
 mod order;
 mod quota;
 mod react;

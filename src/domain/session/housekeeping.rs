@@ -43,16 +43,18 @@ pub async fn close(db: &Db, closed: &[ClosedSession]) -> db::Result<()> {
             Some(Ended { id: closed.id, began, at: end.at, cause: end.cause })
         })
         .collect();
-    presume_ended(db, &ended).await
+    presume_ended(db, &ended).await.map(drop)
 }
 
-async fn presume_ended(db: &Db, ended: &[Ended]) -> db::Result<()> {
+/// How many were.
+async fn presume_ended(db: &Db, ended: &[Ended]) -> db::Result<u64> {
+    let mut count = 0;
     for ended in ended.chunks(usize::try_from(CHUNK).unwrap_or(1)) {
         let mut tx = db.begin_bulk().await?;
-        ends::presume_ended(&mut tx, ended).await?;
+        count += ends::presume_ended(&mut tx, ended).await?;
         tx.commit().await?;
     }
-    Ok(())
+    Ok(count)
 }
 
 /// Closes the sessions of routers that restarted (Accounting-On and -Off, RFC 2866 §5.1), in small transactions.
@@ -79,9 +81,16 @@ pub async fn close_restarted(db: &Db) -> db::Result<()> {
 #[derive(Debug, Default)]
 pub struct Reconciler {
     after: Option<Place>,
+    closed: u64,
 }
 
 impl Reconciler {
+    /// How many rows it has closed.
+    #[must_use]
+    pub const fn closed(&self) -> u64 {
+        self.closed
+    }
+
     /// Looks at the next page; false when the round is over, and the next call begins anew. What was closed too early is
     /// opened again by the session's next packet.
     ///
@@ -110,14 +119,14 @@ impl Reconciler {
                 cause: EndCause::Silent,
             })
             .collect();
-        presume_ended(db, &ended).await?;
+        self.closed += presume_ended(db, &ended).await?;
         self.after = rows.last().map(|row| (row.tenant_id, row.router_id, row.started_at, row.id));
         Ok(self.after.is_some())
     }
 }
 
 /// How long a session may be silent, as the live table has it.
-fn patience(subscriber: Option<SubscriberId>, directory: &Directory) -> Duration {
+pub(super) fn patience(subscriber: Option<SubscriberId>, directory: &Directory) -> Duration {
     match interval(subscriber, directory) {
         0 => PATIENCE_WITHOUT_INTERIMS,
         interval => Duration::from_secs(interval.into()) * MISSED_INTERIMS + SILENCE_SLACK,
@@ -158,7 +167,8 @@ pub async fn restore_live(db: &Db, live: &Live, directory: &Directory, clock: &C
     }
 }
 
-fn restore(row: &Row, live: &Live, directory: &Directory, clock: &Clock) -> bool {
+/// Puts one session back; false when it was there already, or has an end.
+pub(super) fn restore(row: &Row, live: &Live, directory: &Directory, clock: &Clock) -> bool {
     let router = live.router(row.router_id, row.tenant_id);
     let restored = Restored {
         id: row.id,
@@ -184,7 +194,7 @@ fn interval(subscriber: Option<SubscriberId>, directory: &Directory) -> u32 {
 }
 
 /// Before the first session.
-fn start() -> Place {
+pub(super) fn start() -> Place {
     let zero = TenantId::PLATFORM;
     (
         zero,

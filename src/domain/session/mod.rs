@@ -2,6 +2,7 @@
 //!
 //! * [`Drain`] applies the accounting journal, [`apply_rescued`] one that was rescued; nothing else writes a session's
 //!   counters.
+//! * [`jobs`] rolls usage up by the day, sweeps, and compares journal, database and live table with one another.
 //! * [`housekeeping`] closes what the live table gave up and what a router's restart ended.
 //! * Lists, the search by address and time, and sums of usage are below.
 
@@ -9,6 +10,7 @@ mod applier;
 mod apply;
 mod drain;
 pub mod housekeeping;
+pub mod jobs;
 mod replay;
 mod rescue;
 mod row;
@@ -28,7 +30,7 @@ use foundation::{Conn, db};
 pub use replay::ReplayError;
 pub use rescue::{Rescue, RescueError, RescueReport, apply_rescued};
 use row::Row;
-use store::{lists, rows};
+use store::{days, lists, rows};
 
 /// A stored session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,6 +178,35 @@ pub async fn usage(
     const HOUR: i64 = 3_600;
     let (from, to) = (from.as_seconds().div_euclid(HOUR), to.as_seconds().div_euclid(HOUR));
     rows::usage(conn, scope.tenant(), subscriber, from, to).await
+}
+
+/// Traffic of a subscriber on one local day of its tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageDay {
+    /// The local date.
+    pub date: jiff::civil::Date,
+    /// Octets.
+    pub upload: i64,
+    /// Octets.
+    pub download: i64,
+}
+
+/// Octets of a subscriber by the tenant's local days, from the first date up to the last one, that one included. As
+/// `radius_acct_job` has summed them: today's grow hourly.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn usage_by_day(
+    conn: &mut Conn,
+    scope: &Scope,
+    subscriber: SubscriberId,
+    first: jiff::civil::Date,
+    last: jiff::civil::Date,
+) -> db::Result<Vec<UsageDay>> {
+    let (from, to) = (jobs::day_number(first), jobs::day_number(last) + 1);
+    let rows = days::of_subscriber(conn, scope.tenant(), subscriber, from, to).await?;
+    let day = |(number, upload, download)| Some(UsageDay { date: jobs::date_of(number)?, upload, download });
+    Ok(rows.into_iter().filter_map(day).collect())
 }
 
 /// How many journal records were refused for good and set aside: anything but 0 wants somebody's eyes.

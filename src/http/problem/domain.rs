@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use foundation::{db, event::OperateError};
+use foundation::{db, event::OperateError, job::manage};
 
 use super::{super::layer::isolation, Code, Problem};
 use crate::domain::{
@@ -364,6 +364,27 @@ impl From<import::CheckError> for Problem {
         match error {
             import::CheckError::Sheet(sheet) => Self::new(Code::InvalidBody).detail(sheet.to_string()),
             import::CheckError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<manage::ListError> for Problem {
+    fn from(error: manage::ListError) -> Self {
+        match error {
+            manage::ListError::Cursor => Self::new(Code::InvalidCursor),
+            manage::ListError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<manage::ChangeError> for Problem {
+    fn from(error: manage::ChangeError) -> Self {
+        match error {
+            manage::ChangeError::NotFound => Self::new(Code::NotFound),
+            manage::ChangeError::State(_) | manage::ChangeError::Live => {
+                Self::new(Code::NotPossible).detail(error.to_string())
+            }
+            manage::ChangeError::Database(error) => error.into(),
         }
     }
 }

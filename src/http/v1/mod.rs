@@ -9,6 +9,7 @@ mod event_subscribers;
 mod events;
 mod import;
 mod isolir;
+mod jobs;
 mod plans;
 mod roles;
 mod routers;
@@ -45,6 +46,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         audit::routes,
         events::routes,
         event_subscribers::routes,
+        jobs::routes,
     ]
     .into_iter()
     .fold(routes, |routes, add| add(routes))

@@ -90,3 +90,12 @@ pub(in super::super) async fn count_refused(conn: &mut Conn) -> Result<i64> {
     let (count,): (i64,) = conn.query("SELECT COUNT(*) FROM journal_refused").fetch_one().await?;
     Ok(count)
 }
+
+/// Forgets how far a journal is applied: of one that was none.
+pub(in super::super) async fn forget(conn: &mut Conn, journal: JournalId) -> Result<()> {
+    conn.query("DELETE FROM journal_position WHERE journal_id = $1")
+        .bind(journal)
+        .execute_optional()
+        .await
+        .map(drop)
+}

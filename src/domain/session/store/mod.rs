@@ -1,6 +1,7 @@
 //! The SQL of sessions: `rows` as packets change them · `ends` told by nobody · `journal` how far it is applied · `lists` what
 //! people ask.
 
+pub(super) mod days;
 pub(super) mod ends;
 pub(super) mod journal;
 pub(super) mod lists;

@@ -1,0 +1,10 @@
+-- Traffic by the tenant's local day, summed from hours by `radius_acct_job`: what reports and quotas of months read.
+CREATE TABLE usage_day (
+    tenant_id BLOB NOT NULL,
+    subscriber_id BLOB NOT NULL,
+    -- Days since 1970-01-01 of the local date.
+    day INTEGER NOT NULL,
+    upload_octets INTEGER NOT NULL,
+    download_octets INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, subscriber_id, day)
+) STRICT, WITHOUT ROWID;
