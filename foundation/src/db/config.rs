@@ -74,6 +74,16 @@ impl DatabaseUrl {
         matches!(self.0, Kind::Sqlite(_))
     }
 
+    /// The whole URL, password and all: for another process of a test.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn clear_text(&self) -> String {
+        match &self.0 {
+            Kind::Sqlite(_) => self.to_string(),
+            Kind::Postgres(text) => text.clone(),
+        }
+    }
+
     /// The whole URL, password and all.
     #[cfg(feature = "testing")]
     pub(crate) fn text(&self) -> &str {

@@ -1,7 +1,9 @@
 //! The job queue on both databases. Time passes by moving the rows into the past: the queue's clock is the database's.
 
 mod claiming;
+mod faults;
 mod life;
+mod nodes;
 mod people;
 mod scheduling;
 

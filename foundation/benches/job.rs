@@ -1,0 +1,151 @@
+//! Jobs a second, and how long an urgent job of a small tenant waits, beside a short queue and a long one, on both databases.
+//!
+//! `cargo bench -p rrnetd-foundation --bench job -- [JOBS]`: JOBS wait in the long queue, 20,000 unless something else is said;
+//! the long form is `-- 1000000`, and takes some minutes to fill each database. PostgreSQL is the server of
+//! `TEST_DATABASE_URL`; say whether it keeps its promises (`scripts/test-servers.sh --durable`).
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench reports on the terminal and ends on an error"
+)]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use base::{Clock, Scope, TenantId};
+use foundation::{
+    Db,
+    job::{self, Job, JobContext, JobError, Options, Priority, Registry, Settings, Work, Workers, health},
+    testing::{NOW, TestDb, on_postgres, on_sqlite},
+};
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+/// Tenants that share the queue; half of it is the first one's.
+const TENANTS: usize = 200;
+/// Jobs of the short queue.
+const SHORT: usize = 1_000;
+/// Jobs that are run to measure.
+const RUN: usize = 2_000;
+/// Urgent jobs that are measured, one at a time.
+const PROBES: usize = 60;
+/// Jobs put in by one transaction.
+const CHUNK: usize = 900;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Filler {}
+
+impl Job for Filler {
+    const KIND: &'static str = "filler";
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Probe {}
+
+impl Job for Probe {
+    const KIND: &'static str = "probe";
+    const PRIORITY: Priority = Priority::Urgent;
+}
+
+#[derive(Clone, Debug, Default)]
+struct Hand {
+    fillers: Arc<AtomicUsize>,
+    probed: Arc<tokio::sync::Notify>,
+}
+
+impl Work<Filler> for Hand {
+    async fn run(&self, _: Filler, _: &JobContext) -> Result<(), JobError> {
+        self.fillers.fetch_add(1, Relaxed);
+        Ok(())
+    }
+}
+
+impl Work<Probe> for Hand {
+    async fn run(&self, _: Probe, _: &JobContext) -> Result<(), JobError> {
+        self.probed.notify_one();
+        Ok(())
+    }
+}
+
+fn main() {
+    let long = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(20_000);
+    on_sqlite(move |db| measure("SQLite", db, long));
+    on_postgres(move |db| measure("PostgreSQL", db, long));
+}
+
+async fn measure(name: &'static str, test: TestDb, long: usize) {
+    let db = test.open_for_load(16).await;
+    let tenants: Vec<Scope> = (0..TENANTS).map(|_| test.platform().within(TenantId::generate(NOW))).collect();
+    println!("{name}");
+    let mut waiting = 0;
+    for goal in [SHORT, long] {
+        let clock = Clock::system();
+        let began = clock.now().monotonic;
+        let filled = (goal + RUN * 2).saturating_sub(waiting);
+        fill(&db, &tenants, filled).await;
+        let filling = filled as f64 / (clock.now().monotonic - began).as_secs_f64();
+        waiting += filled;
+        let (rate, mut waits) = run(&db, &tenants[TENANTS - 1]).await;
+        let began = clock.now().monotonic;
+        let report = health::read(&mut db.conn().await.unwrap(), &health::Filter::default()).await.unwrap();
+        let viewed = clock.now().monotonic - began;
+        waiting = usize::try_from(report.total().available).unwrap();
+        waits.sort_unstable();
+        println!(
+            "  {waiting:>9} waiting: {filling:>6.0} enqueued/s, {rate:>5.0} done/s, urgent job starts after p50 {:>6.1?} \
+             p99 {:>6.1?}, health view {viewed:.0?}",
+            waits[waits.len() / 2],
+            waits[waits.len() * 99 / 100],
+        );
+    }
+    println!("  {:?}", db.holds());
+    db.close().await;
+}
+
+async fn fill(db: &Db, tenants: &[Scope], count: usize) {
+    let mut left = count;
+    let mut turn = 0;
+    while left > 0 {
+        let size = left.min(CHUNK);
+        let tenant = if turn % 2 == 0 { &tenants[0] } else { &tenants[turn / 2 % tenants.len()] };
+        let mut tx = db.begin_bulk().await.unwrap();
+        job::enqueue_all(&mut tx, tenant, &vec![Filler {}; size], &Options::default()).await.unwrap();
+        tx.commit().await.unwrap();
+        (left, turn) = (left - size, turn + 1);
+    }
+}
+
+/// Runs [`RUN`] jobs, with probes between; jobs a second, and how long each probe waited from its commit to its start.
+async fn run(db: &Db, tenant: &Scope) -> (f64, Vec<Duration>) {
+    let hand = Hand::default();
+    let mut registry = Registry::new();
+    registry.register::<Filler>(hand.clone()).unwrap();
+    registry.register::<Probe>(hand.clone()).unwrap();
+    let clock = Clock::system();
+    let settings = Settings { node: "bench".into(), at_once: 8 };
+    let workers = Workers::new(db.clone(), Arc::new(registry), clock.clone(), settings);
+    let stop = CancellationToken::new();
+    let began = clock.now().monotonic;
+    let task = tokio::spawn(workers.run(stop.clone()));
+    while hand.fillers.load(Relaxed) < RUN {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let rate = RUN as f64 / (clock.now().monotonic - began).as_secs_f64();
+    let mut waits = Vec::new();
+    for _ in 0..PROBES {
+        let mut tx = db.begin().await.unwrap();
+        job::enqueue(&mut tx, tenant, &Probe {}, Options::default()).await.unwrap();
+        tx.commit().await.unwrap();
+        let committed = clock.now().monotonic;
+        hand.probed.notified().await;
+        waits.push(clock.now().monotonic - committed);
+    }
+    stop.cancel();
+    task.await.unwrap();
+    (rate, waits)
+}
