@@ -14,13 +14,13 @@ OPTIONS  --only NAME,...     of scale redial restart outage malformed
 """
 
 import argparse
-import contextlib
 import json
 import os
 import re
 import shutil
 import signal
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -36,6 +36,9 @@ SPEEDS = (10, 20, 50, 100)
 TABLE = 50_000
 READY_SECONDS = 120
 DRAIN_SECONDS = 1800
+# Start, three interims, Stop.
+RECORDS_OF_SESSION = 5
+NEW_CUSTOMER = '{"customer": {"name": "Somebody"}}'
 
 
 def say(text):
@@ -85,6 +88,7 @@ class Daemon:
 
     def __init__(self, rig, name, url):
         self.rig, self.name, self.url = rig, name, url
+        rig.servers_running.append(self)
         self.folder = os.path.join(rig.folder, name)
         self.log = os.path.join(rig.folder, f"{name}.log")
         self.api = self.process = self.secret = None
@@ -113,6 +117,13 @@ class Daemon:
                 return took
         raise Broken(f"{self.name} does not start")
 
+    def start_and_follow(self, count):
+        """Starts it; the seconds until its directory has so many subscribers."""
+        began = time.monotonic()
+        self.start()
+        self.follow(count)
+        return time.monotonic() - began
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         if self.process.wait(READY_SECONDS) != 0:
@@ -124,12 +135,12 @@ class Daemon:
         with open(f"/proc/{self.process.pid}/status") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS:"))
 
-    def metric(self, name):
-        """The sum of a metric's series."""
+    def metric(self, name, label=""):
+        """The sum of a metric's series that have this label."""
         with urllib.request.urlopen(f"http://{self.http}/metrics", timeout=30) as page:
             lines = page.read().decode().splitlines()
-        values = [float(line.rsplit(" ", 1)[1]) for line in lines if re.match(rf"{name}[{{ ]", line)]
-        return sum(values)
+        of_it = (line for line in lines if line.startswith((f"{name} ", f"{name}{{")) and label in line)
+        return sum(float(line.rsplit(" ", 1)[1]) for line in of_it)
 
     def drain(self):
         """Waits until the database has all that the journal holds; the seconds that took."""
@@ -157,7 +168,7 @@ class Daemon:
     def follow(self, count):
         """Waits until the directory has so many subscribers."""
         began = time.monotonic()
-        while self.metric('rrnetd_directory_entries{kind="subscriber"}'.replace("{", r"\{")) < count:
+        while self.metric("rrnetd_directory_entries", 'kind="subscriber"') < count:
             if time.monotonic() - began > DRAIN_SECONDS:
                 raise Broken("the directory does not follow")
             time.sleep(0.02)
@@ -176,6 +187,29 @@ class Daemon:
         return self.rig.begin("api", *target, "--duration", str(duration), *options)
 
 
+class Path:
+    """The packet path over numbered subscribers, without a database."""
+
+    def __init__(self, rig, name, count):
+        self.rig = rig
+        rig.servers_running.append(self)
+        options = ["--numbered", str(count), "--secret", PASSWORD, "--journal", os.path.join(rig.folder, name)]
+        command = [rig.program("rrnetd-load"), "serve", *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        ready = dict(word.split("=") for word in self.process.stdout.readline().split()[1:])
+        target = ["--auth", ready["auth"], "--acct", ready["acct"], "--secret", PASSWORD, "--pid", ready["pid"]]
+        self.options = [*target, "--numbered", str(count), "--warm-up", "0.5", "--json"]
+
+    def load(self, mode, *options):
+        first = ["--first-session", str(self.rig.sessions())]
+        return self.rig.finish(self.rig.begin("run", mode, *self.options, *first, *options))
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        self.process = None
+
+
 class Rig:
     """The programs, the folder of this run, and what has been found."""
 
@@ -183,7 +217,7 @@ class Rig:
         self.arguments, self.smoke = arguments, arguments.smoke
         self.folder = tempfile.mkdtemp(prefix="rrnetd-scale.", dir=arguments.directory)
         os.chmod(self.folder, 0o711)
-        self.rows, self.faults, self.processes, self.session = [], [], [], 0
+        self.rows, self.faults, self.runs, self.servers_running, self.session = [], [], [], [], 0
         self.environment = dict(os.environ)
 
     def program(self, name):
@@ -196,7 +230,7 @@ class Rig:
 
     def begin(self, *command):
         process = subprocess.Popen([self.program("rrnetd-load"), *command], stdout=subprocess.PIPE, text=True)
-        self.processes.append(process)
+        self.runs.append(process)
         return process
 
     def finish(self, process):
@@ -215,6 +249,22 @@ class Rig:
     def fault(self, text):
         self.faults.append(text)
         say(f"BROKEN: {text}")
+
+    def show_logs(self):
+        for server in self.servers_running:
+            if server.process and isinstance(server, Daemon):
+                with open(server.log, errors="replace") as log:
+                    sys.stderr.writelines(log.readlines()[-20:])
+
+    def end(self):
+        """Stops what still runs, and leaves nothing behind."""
+        for process in [*self.runs, *(server.process for server in self.servers_running if server.process)]:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        if "TEST_SERVERS_DIR" in self.environment:
+            self.servers("stop")
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def servers(self, *arguments):
         """scripts/test-servers.sh; takes over the variables that it prints."""
@@ -236,50 +286,239 @@ class Rig:
         return smoke if self.smoke else whole
 
 
-def scale(rig, sqlite):
-    """A million subscribers: memory, start-up, the cost of a request."""
+def scale(rig):
+    """So many subscribers: memory, start-up, the cost of a request."""
     count = rig.arguments.subscribers
-    sqlite.start()
-    empty = sqlite.resident()
+    daemon = Daemon(rig, "scale", "sqlite:rrnetd.db")
+    # The first start hashes a first password, and so on: the second one is like those to come.
+    daemon.start()
+    daemon.stop()
+    daemon.start()
+    empty = daemon.resident()
     began = time.monotonic()
-    sqlite.fill(count)
+    daemon.fill(count)
     say(f"imported over the API in {time.monotonic() - began:.0f} s")
-    sqlite.stop()
 
-    def start():
-        began = time.monotonic()
-        sqlite.start()
-        sqlite.follow(count)
-        return time.monotonic() - began
+    def restart():
+        daemon.stop()
+        return daemon.start_and_follow(count)
 
-    from_snapshot = sorted(start_again(sqlite, start) for _ in range(rig.pick(3, 1)))[rig.pick(1, 0)]
-    each = (sqlite.resident() - empty) / count
+    from_snapshot = statistics.median(restart() for _ in range(rig.pick(3, 1)))
+    each = (daemon.resident() - empty) / count
+    daemon.stop()
+    os.remove(os.path.join(daemon.folder, "directory.snapshot"))
+    from_database = daemon.start_and_follow(count)
     if not rig.smoke:
-        rig.row(f"memory, resident, per subscriber at {count:,}", "≤ 400 octets", f"{each:.0f} octets", each <= 400)
-    sqlite.stop()
-    os.remove(os.path.join(sqlite.folder, "directory.snapshot"))
-    from_database = start()
-    rig.row(f"start-up with {count:,} subscribers, from the snapshot", "≤ 5 s", f"{from_snapshot:.2f} s", from_snapshot <= 5)
-    rig.row("the same without a snapshot, from SQLite", "≤ 15 s", f"{from_database:.2f} s", from_database <= 15)
+        rig.row(f"directory, resident, per subscriber at {count:,}", "≤ 400 octets", f"{each:.0f}", each <= 400)
+    rig.row(f"start-up from the snapshot, {count:,} subscribers", "≤ 5 s", f"{from_snapshot:.2f} s", from_snapshot <= 5)
+    rig.row("the same from SQLite", "≤ 15 s", f"{from_database:.2f} s", from_database <= 15)
+
+    before = daemon.resident()
+    within = rig.pick(max(60, count // 10_000), 2)
+    figures = daemon.load("redial", "--numbered", str(count), "--within", str(within), "--attempts", "3")
+    open_sessions = daemon.metric("rrnetd_live_sessions")
+    if open_sessions != count or figures["lost"]:
+        rig.fault(f"of {count} subscribers {open_sessions:.0f} are online, {figures['lost']} requests were lost")
+    both = each + (daemon.resident() - before) / count
+    if not rig.smoke:
+        rig.row("the same with a live session each", "≤ 800 octets", f"{both:.0f}", both <= 800)
+    daemon.drain()
+    daemon.stop()
     cost(rig, count)
 
 
-def start_again(daemon, start):
-    took = start()
-    if daemon.process and start_again.times:
-        pass
-    return took
-
-
-start_again.times = 0
-
-
 def cost(rig, count):
-    """What a request costs the path with ten thousand subscribers and with so many, in interleaved rounds."""
+    """What a request costs the packet path with ten thousand subscribers and with so many, in interleaved rounds."""
+    few = min(count, rig.pick(10_000, 500))
+    paths = [Path(rig, f"path-{size}", size) for size in (few, count)]
+    for mode in ("pap", "chap"):
+        ratios = []
+        for _ in range(rig.pick(5, 1)):
+            micros = [path.load(mode, "--duration", str(rig.pick(4, 0.5)))["cpu_micros"] for path in paths]
+            ratios.append(micros[1] / max(micros[0], 1e-9))
+        ratio = statistics.median(ratios)
+        rig.row(f"cost of a request ({mode.upper()}), {few:,} → {count:,} subscribers", "≤ 1.2 ×", f"{ratio:.2f} ×", ratio <= 1.2)
+    for path in paths:
+        path.stop()
+
+
+def redial(rig):
+    """Everybody dials again after a power cut."""
+    count, within = rig.pick(50_000, 1_000), rig.pick(60, 3)
+    daemon = Daemon(rig, "redial", "sqlite:rrnetd.db")
+    daemon.start()
+    daemon.fill(count)
+    figures = daemon.load("redial", "--numbered", str(count), "--within", str(within), "--slow", "300")
+    if figures["lost"] or daemon.metric("rrnetd_live_sessions") != count:
+        rig.fault(f"{figures['lost']} requests of the re-dial were never answered")
+    measured = f"{figures['slow']} slower, p99 {millis(figures['p99_micros'])}, slowest {millis(figures['max_micros'])}"
+    rig.row(f"{count:,} re-dials (login and Start) within {within} s", "none unanswered for 300 ms", measured, not figures["slow"])
+    daemon.drain()
+    daemon.stop()
+
+
+def restart(rig):
+    """A router says Accounting-On: all its sessions are over."""
+    count = rig.pick(100_000, 2_000)
+    daemon = Daemon(rig, "restart", "sqlite:rrnetd.db")
+    daemon.start()
+    daemon.fill(count)
+    daemon.load("redial", "--numbered", str(count), "--within", str(rig.pick(15, 2)), "--attempts", "3")
+    daemon.drain()
+    database = sqlite3.connect(f"file:{daemon.folder}/rrnetd.db?mode=ro", uri=True)
+    opened = lambda: database.execute("SELECT COUNT(*) FROM session WHERE ended_at IS NULL").fetchone()[0]
+    if opened() != count:
+        rig.fault(f"{opened()} sessions are open, of {count}")
+    writes = daemon.begin_api(rig.pick(6, 3), "--path", "/api/v1/customers", "--connections", "1", "--body", NEW_CUSTOMER)
+    time.sleep(0.5)
+    attributes = 'Acct-Status-Type = Accounting-On, Acct-Session-Id = "00000000", NAS-Identifier = "demo"'
+    began = time.monotonic()
+    command = ["radclient", "-t", "5", daemon.acct, "acct", daemon.secret]
+    subprocess.run(command, input=attributes, text=True, check=True, stdout=subprocess.DEVNULL)
+    seen = daemon.api.call("GET", "/sessions?state=live&limit=1")["rows"]
+    void = time.monotonic() - began
+    while opened() and time.monotonic() - began < 120:
+        time.sleep(0.02)
+    closed = time.monotonic() - began
+    slowest = rig.finish(writes)["max_micros"]
+    if seen or opened():
+        rig.fault(f"after Accounting-On {len(seen)} sessions are shown online and {opened()} are open")
+    rig.row(f"Accounting-On, {count:,} open sessions: none online any more", "at once", f"{void * 1e3:.0f} ms, with the request itself")
+    rig.row("… closed in the database, in chunks", "< 2 s", f"{closed:.2f} s", closed < 2)
+    rig.row("… slowest other write meanwhile", "≤ 100 ms", millis(slowest), slowest <= 100_000)
+    daemon.stop()
+
+
+def outage(rig):
+    """PostgreSQL is stopped while accounting is acknowledged, subscribers log in and the API is under full load."""
+    subscribers, records = rig.pick(10_000, 500), rig.arguments.records
+    rig.servers("start", "--durable", "--no-redis", "--directory", rig.folder)
+    url = rig.environment["TEST_DATABASE_URL"]
+    daemon = Daemon(rig, "outage", url)
+    daemon.start()
+    daemon.fill(subscribers)
+    numbered = ("--numbered", str(subscribers))
+    sessions = records // RECORDS_OF_SESSION
+    rate = rig.pick(10_000, 5_000)
+    lasts = records / rate
+    login = ("pap", *numbered, "--rate", str(rig.pick(1_000, 200)), "--threads", "1")
+
+    def logins(duration):
+        return daemon.begin_load(*login, "--duration", str(duration), "--warm-up", "0.5")
+
+    def logins_beside_api(connections):
+        """Logins while the API is asked on so many connections: the figures of both."""
+        api = daemon.begin_api(rig.pick(15, 2), "--connections", str(connections))
+        figures = rig.finish(logins(rig.pick(12, 1)))
+        return figures, rig.finish(api)
+
+    quiet = rig.finish(logins(rig.pick(10, 1)))
+    loaded, asked = logins_beside_api(8)
+    ledger = os.path.join(rig.folder, "ledger")
+    rig.servers("halt-postgres")
+    before = daemon.resident()
+    accounting = ("accounting", *numbered, "--count", str(sessions), "--rate", str(rate))
+    run = daemon.begin_load(*accounting, "--sessions", str(min(2_000, subscribers // 2)), "--ledger", ledger)
+    during = rig.finish(logins(lasts * 0.8))
+    figures = rig.finish(run)
+    after = daemon.resident()
+    # Each of these waits for a database that does not come.
+    alone, _ = logins_beside_api(64)
+    rig.servers("resume-postgres")
+    began = time.monotonic()
+    daemon.drain()
+    drained = time.monotonic() - began
+    findings = rig.verify(ledger, url)
+    lost = sum(one["lost"] for one in (quiet, loaded, during, figures, alone))
+    if lost or findings["records"] < sessions * RECORDS_OF_SESSION:
+        rig.fault(f"{lost} requests were never answered, {findings['records']} records are in the ledger")
+    faults = sum(findings[kind] for kind in ("missing", "doubled", "wrong_usage", "wrong_state", "refused"))
+    grown = (after - before) / 2**20
+    rig.row(f"{findings['records']:,} records acknowledged with PostgreSQL stopped", "0 lost", f"{faults} lost or doubled")
+    rig.row("… resident memory, before and after", "flat", f"{before / 2**20:.0f} and {after / 2**20:.0f} MiB", grown < 64)
+    p99 = [one["p99_micros"] for one in (quiet, during, loaded)]
+    rig.row("… login p99, before and meanwhile", "unharmed", f"{millis(p99[0])} and {millis(p99[1])}", p99[1] < 5_000)
+    rig.row("… in the database, once it was back", "", f"{drained:.0f} s, {findings['records'] / max(drained, 0.1):,.0f}/s")
+    what = f"login p99, API under full load ({asked['rate']:,.0f} answers a second)"
+    rig.row(what, "< 5 ms", millis(p99[2]), p99[2] < 5_000)
+    rig.row("the same with the database stopped", "< 5 ms", millis(p99[3]), p99[3] < 5_000)
+    daemon.stop()
+    rig.servers("stop")
+    del rig.environment["TEST_SERVERS_DIR"]
+
+
+def malformed(rig):
+    """Mutated packets, half of them rightly signed."""
+    count = rig.pick(1_000_000, 20_000)
+    daemon = Daemon(rig, "malformed", "sqlite:rrnetd.db")
+    daemon.start()
+    daemon.fill(500)
+    target = ["--auth", daemon.auth, "--acct", daemon.acct, "--secret", daemon.secret, "--numbered", "500"]
+    page = f"http://{daemon.http}/metrics"
+    run = rig.begin("malformed", *target, "--count", str(count), "--metrics", page, "--json")
+    figures = json.loads(run.communicate()[0])
+    panics = daemon.metric("rrnetd_radius_panics_total")
+    if run.returncode or panics:
+        rig.fault(f"mutated packets: {panics:.0f} panics, {json.dumps(figures)[:600]}")
+    rig.row(f"{count:,} mutated packets, half of them rightly signed", "no panic, all counted", f"{panics:.0f} panics, all counted")
+    daemon.stop()
+
+
+PARTS = (scale, redial, restart, outage, malformed)
+
+
+def machine():
+    with open("/proc/cpuinfo") as lines:
+        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "?")
+    with open("/proc/meminfo") as lines:
+        memory = int(lines.readline().split()[1]) / 2**20
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, Linux {os.uname().release}"
+
+
+def build(smoke):
+    """Builds the programs; where they are. The smoke takes what the tests have built, unless a release is there already."""
+    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
+    is_dev = smoke and not os.path.exists(os.path.join(target, "release", "rrnetd"))
+    command = ["cargo", "build", "--quiet", "--locked", "--bins", "-p", "rrnetd", "-p", "rrnetd-load"]
+    subprocess.run(command + ["--profile", "dev" if is_dev else "release"], cwd=ROOT, check=True)
+    return os.path.join(target, "debug" if is_dev else "release")
 
 
 def main():
-    pass
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--only", default=",".join(part.__name__ for part in PARTS))
+    parser.add_argument("--directory", default=tempfile.gettempdir())
+    parser.add_argument("--programs")
+    parser.add_argument("--subscribers", type=int)
+    parser.add_argument("--records", type=int)
+    arguments = parser.parse_args()
+    arguments.subscribers = arguments.subscribers or (2_000 if arguments.smoke else 1_000_000)
+    arguments.records = arguments.records or (20_000 if arguments.smoke else 1_200_000)
+    arguments.programs = arguments.programs or build(arguments.smoke)
+    names = arguments.only.split(",")
+    if unknown := set(names) - {part.__name__ for part in PARTS}:
+        parser.error(f"no part {', '.join(sorted(unknown))}")
+    rig = Rig(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))
+    try:
+        for part in PARTS:
+            if part.__name__ in names:
+                began = time.monotonic()
+                part(rig)
+                say(f"{part.__name__} took {time.monotonic() - began:.0f} s")
+    except (Broken, subprocess.CalledProcessError, urllib.error.URLError) as error:
+        rig.fault(str(error))
+        rig.show_logs()
+    finally:
+        rig.end()
+    print(f"{machine()}.\n\n| what | target | measured |\n|---|---|---|")
+    for row in rig.rows:
+        print(f"| {' | '.join(row)} |")
+    for fault in rig.faults:
+        print(f"\nBROKEN: {fault}")
+    sys.exit(1 if rig.faults else 0)
 
 
 if __name__ == "__main__":

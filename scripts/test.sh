@@ -51,6 +51,7 @@ step_power() {
 
 step_bench() {
     scripts/bench.sh --smoke
+    scripts/scale.py --smoke
 }
 
 scripts/install-test-dependencies.sh

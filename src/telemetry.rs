@@ -1,7 +1,11 @@
 //! Logs and metrics: set up once, before anything else runs.
 
+use std::io::IsTerminal as _;
+
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Registry, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
+};
 
 use crate::config::{Log, LogFormat};
 
@@ -20,25 +24,49 @@ pub enum TelemetryError {
     /// Set up twice in one process.
     #[error("logging was set up before")]
     Twice,
+    /// The log lines have ended: only a test that takes them down can see it.
+    #[error("the log's filter cannot be replaced")]
+    Gone(#[source] reload::Error),
     /// The metrics registry was set up twice, or its buckets are empty.
     #[error("metrics could not be set up")]
     Metrics(#[source] metrics_exporter_prometheus::BuildError),
+}
+
+/// The way to the filter of the log lines.
+#[derive(Clone, Debug)]
+pub struct LogFilter(reload::Handle<EnvFilter, Registry>);
+
+impl LogFilter {
+    /// Lets `text` be the filter from now on.
+    ///
+    /// # Errors
+    /// When it is wrong; then the old one goes on.
+    pub fn set(&self, text: &str) -> Result<(), TelemetryError> {
+        let filter = parse(text)?;
+        self.0.reload(filter).map_err(TelemetryError::Gone)
+    }
+}
+
+fn parse(text: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::builder().parse(text).map_err(|_| TelemetryError::Filter(text.to_owned()))
 }
 
 /// Sends log lines to standard error.
 ///
 /// # Errors
 /// When the filter is wrong, or logging was set up before.
-pub fn start_logs(log: &Log) -> Result<(), TelemetryError> {
-    let filter =
-        EnvFilter::builder().parse(&log.filter).map_err(|_| TelemetryError::Filter(log.filter.clone()))?;
+pub fn start_logs(log: &Log) -> Result<LogFilter, TelemetryError> {
+    let (filter, handle) = reload::Layer::new(parse(&log.filter)?);
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Colours are for people at a terminal: in a file or a journal they would stand in the way of a search.
+    let is_terminal = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_ansi(is_terminal).with_writer(std::io::stderr);
     match log.format {
         LogFormat::Text => registry.with(lines.with_target(false)).try_init(),
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
     }
-    .map_err(|_| TelemetryError::Twice)
+    .map_err(|_| TelemetryError::Twice)?;
+    Ok(LogFilter(handle))
 }
 
 /// Installs the metrics registry; the handle renders it for `/metrics`.

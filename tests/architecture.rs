@@ -9,8 +9,19 @@ use std::{
 };
 
 /// Domains in the order of dependence: each may use those before it.
-const DOMAINS: &[&str] =
-    &["values", "event", "tenant", "access", "nas", "plan", "subscriber", "session", "isolir"];
+const DOMAINS: &[&str] = &[
+    "values",
+    "event",
+    "tenant",
+    "access",
+    "addon",
+    "nas",
+    "plan",
+    "subscriber",
+    "session",
+    "isolir",
+    "billing",
+];
 
 /// Modules of the product in the order of dependence.
 const MODULES: &[&str] = &["config", "telemetry", "domain", "http", "daemon", "demo", "cli"];

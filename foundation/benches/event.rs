@@ -1,4 +1,5 @@
-//! Events: how long from a commit to the end of its reaction, and how many a second, with a short and with a long stream.
+//! Events: how long from a commit until its reaction has done its work (its own commit follows), and how many a second, with
+//! an empty and with a long stream.
 //!
 //! `cargo bench -p rrnetd-foundation --bench event -- [EVENTS]`: events that lie in the stream beforehand, 20,000 unless said;
 //! the whole is 10,000,000 (some minutes and 3 GB a database). PostgreSQL is the server of `TEST_DATABASE_URL`; say whether

@@ -89,7 +89,6 @@ async fn measure(name: &'static str, test: TestDb, long: usize) {
         let filled = (goal + RUN * 2).saturating_sub(waiting);
         fill(&db, &tenants, filled).await;
         let filling = filled as f64 / (clock.now().monotonic - began).as_secs_f64();
-        waiting += filled;
         let (rate, mut waits) = run(&db, &tenants[TENANTS - 1]).await;
         let began = clock.now().monotonic;
         let report = health::read(&mut db.conn().await.unwrap(), &health::Filter::default()).await.unwrap();

@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use foundation::db::DatabaseUrl;
 use load::{
+    api,
     audit::{self, InputIs},
     floor::Floor,
     generator::{self, Pace},
@@ -53,6 +54,8 @@ enum Command {
     Serve(ServeArguments),
     /// Send mutated packets, half of them rightly signed; then see whether the server still answers and has counted them all.
     Malformed(Malformed),
+    /// Ask the HTTP API on and on, and report statuses and latency.
+    Api(Api),
 }
 
 /// Where the server is, and who asks.
@@ -326,6 +329,31 @@ struct Malformed {
     json: bool,
 }
 
+#[derive(Args)]
+struct Api {
+    /// Where the API is.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    address: String,
+    /// Path and query.
+    #[arg(long, default_value = "/api/v1/subscribers")]
+    path: String,
+    /// The token of who asks.
+    #[arg(long, env = "API_TOKEN", hide_env_values = true)]
+    token: String,
+    /// Of which tenant.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// JSON to be posted; without it the path is read.
+    #[arg(long)]
+    body: Option<String>,
+    /// Connections at once.
+    #[arg(long, default_value_t = 8)]
+    connections: usize,
+    /// Seconds.
+    #[arg(long, value_parser = seconds)]
+    duration: Duration,
+}
+
 /// Runs what the command line asks for.
 pub(crate) fn main() -> ExitCode {
     match run(Cli::parse().command) {
@@ -414,6 +442,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             show(&outcome, arguments.json, || format!("{outcome:#?}"))?;
             let adds_up = outcome.counted.as_ref().is_none_or(|counted| counted.adds_up);
             Ok(verdict(outcome.still_answers && adds_up))
+        }
+        Command::Api(Api { address, path, token, tenant, body, connections, duration }) => {
+            let settings = api::Settings { address, path, token, tenant, body, connections, duration };
+            show(&api::run(settings)?, true, String::new)?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

@@ -7,7 +7,7 @@
 //!   attributes stand), or is discarded.
 //! * [`authenticator`] tells whether the holder of a [`secret::SharedSecret`] signed it.
 //! * [`credential::Credential`] tells how the user proves himself, and checks it against a password.
-//! * [`compose::Composer`] writes the reply and signs it.
+//! * [`compose::Composer`] writes the reply and signs it; [`mod@sign`] signs those of a batch together.
 //!
 //! Implemented: RFC 2865, 2866, 2868 (attributes), 2869, 2548, 2759, 3079, 3162, 3579 (transport of EAP), 4372, 4818, 5080
 //! (duplicates, retransmission), 5176 (client), 5997, 6911, 6929 (parsing).
@@ -27,4 +27,5 @@ pub mod packet;
 pub mod replay;
 pub mod secret;
 pub mod service;
+pub mod sign;
 pub mod vendor;

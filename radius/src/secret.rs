@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 pub struct SharedSecret {
     octets: Zeroizing<Box<[u8]>>,
     keyed: Hmac<Md5>,
+    /// The same two states, for packets that are signed together.
+    states: Zeroizing<[[u32; 4]; 2]>,
 }
 
 /// Why octets cannot be a shared secret.
@@ -29,12 +31,26 @@ impl SharedSecret {
             return Err(SecretError::Empty);
         }
         let keyed = Hmac::new_from_slice(octets).expect("HMAC takes keys of any length");
-        Ok(Self { octets: Zeroizing::new(octets.into()), keyed })
+        Ok(Self {
+            octets: Zeroizing::new(octets.into()),
+            keyed,
+            states: Zeroizing::new(crate::sign::keyed(octets)),
+        })
     }
 
     /// The plain octets, to be hashed; not to be logged or compared.
     pub fn expose(&self) -> &[u8] {
         &self.octets
+    }
+
+    /// The state of HMAC's inner hash behind the key.
+    pub(crate) fn inner(&self) -> [u32; 4] {
+        self.states[0]
+    }
+
+    /// The state of HMAC's outer hash behind the key.
+    pub(crate) fn outer(&self) -> [u32; 4] {
+        self.states[1]
     }
 
     /// HMAC-MD5 over `pieces` one after another.

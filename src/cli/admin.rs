@@ -2,14 +2,14 @@
 
 use base::{Clock, Platform};
 use foundation::{
-    Db,
+    Conn, Db,
     db::{self, DatabaseUrl},
 };
 
 use super::{Failure, Outcome, say, serve::runtime};
 use crate::{
     config::{Config, Sources},
-    domain::access::{self, Authority, Cost, PasswordPool, Role},
+    domain::access::{self, Authority, Cost, PasswordPool, Role, User},
 };
 
 pub(super) fn migrate(sources: &Sources) -> Outcome {
@@ -29,12 +29,7 @@ pub(super) fn reset_password(sources: &Sources, login: &str) -> Outcome {
         let db = open(&config).await?;
         let platform = Platform::system("cli.reset_password", Clock::system().wall());
         let mut tx = db.begin().await.map_err(Failure::running)?;
-        let user = access::find_platform_login(&mut tx, &platform, login)
-            .await
-            .map_err(Failure::running)?
-            .ok_or_else(|| {
-                Failure::start(anyhow::anyhow!("the platform has nobody with the login {login:?}"))
-            })?;
+        let user = platform_person(&mut tx, &platform, login).await?;
         let pool = PasswordPool::new(Cost::STANDARD).map_err(Failure::running)?;
         let prepared = pool.prepare(None).await.map_err(Failure::running)?;
         access::set_password(&mut tx, &platform, &Authority::of(Role::SuperAdmin), user.id, &prepared)
@@ -48,6 +43,30 @@ pub(super) fn reset_password(sources: &Sources, login: &str) -> Outcome {
         ));
         Ok(())
     })
+}
+
+pub(super) fn reset_second_factor(sources: &Sources, login: &str) -> Outcome {
+    let config = super::load(sources)?;
+    runtime()?.block_on(async {
+        let db = open(&config).await?;
+        let platform = Platform::system("cli.reset_second_factor", Clock::system().wall());
+        let mut tx = db.begin().await.map_err(Failure::running)?;
+        let user = platform_person(&mut tx, &platform, login).await?;
+        access::reset_second_factor(&mut tx, &platform, &Authority::of(Role::SuperAdmin), user.id)
+            .await
+            .map_err(Failure::running)?;
+        tx.commit().await.map_err(Failure::running)?;
+        db.close().await;
+        say(&format!("{login} signs in with the password alone"));
+        Ok(())
+    })
+}
+
+async fn platform_person(conn: &mut Conn, platform: &Platform, login: &str) -> Result<User, Failure> {
+    access::find_platform_login(conn, platform, login)
+        .await
+        .map_err(Failure::running)?
+        .ok_or_else(|| Failure::start(anyhow::anyhow!("the platform has nobody with the login {login:?}")))
 }
 
 pub(super) async fn open(config: &Config) -> Result<Db, Failure> {

@@ -2,6 +2,7 @@
 //! start, and nothing was changed.
 
 mod admin;
+mod audit;
 mod journal;
 mod quickstart;
 mod serve;
@@ -9,8 +10,12 @@ mod serve;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
+use foundation::audit::Head;
 
-use crate::config::{Config, ConfigError, Sources};
+use crate::{
+    config::{Config, ConfigError, Sources},
+    daemon::dictionaries,
+};
 
 /// RADIUS at wire speed, router sync and the control plane of an internet service provider.
 #[derive(Debug, Parser)]
@@ -54,15 +59,38 @@ enum Command {
     /// See to accounting journals
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Look at the audit trails
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Look at RADIUS packets
     #[command(subcommand)]
     Radius(RadiusCommand),
 }
 
 #[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Compute every trail's hash chain anew, and name the first entry of each that does not hold; exit status 1 when one
+    /// does not
+    Verify {
+        /// How far a trail reached once, as the daemon's log or an earlier run has it; may be repeated
+        #[arg(long = "head", value_name = "TENANT:NUMBER:HASH")]
+        heads: Vec<Head>,
+        #[command(flatten)]
+        settings: SettingArguments,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum AdminCommand {
     /// Give a platform person a new random password, shown once
     ResetPassword {
+        /// The login
+        login: String,
+        #[command(flatten)]
+        settings: SettingArguments,
+    },
+    /// Turn the second factor of a platform person off who lost the device
+    ResetSecondFactor {
         /// The login
         login: String,
         #[command(flatten)]
@@ -114,6 +142,12 @@ impl Arguments {
             }
             Command::Journal(JournalCommand::Apply { folder, settings }) => {
                 journal::apply(&settings.sources(), &folder)
+            }
+            Command::Admin(AdminCommand::ResetSecondFactor { login, settings }) => {
+                admin::reset_second_factor(&settings.sources(), &login)
+            }
+            Command::Audit(AuditCommand::Verify { heads, settings }) => {
+                audit::verify(&settings.sources(), &heads)
             }
             Command::Radius(RadiusCommand::Decode { hex, secret, request_authenticator }) => {
                 decode(&hex, secret.as_deref(), request_authenticator.as_deref())
@@ -173,7 +207,8 @@ fn load(sources: &Sources) -> Result<Config, Failure> {
 
 fn check_config(sources: &Sources) -> Outcome {
     let config: Result<Config, ConfigError> = sources.load();
-    config.map_err(Failure::start)?;
+    let config = config.map_err(Failure::start)?;
+    dictionaries::load(&config.radius.dictionaries).map_err(Failure::start)?;
     say("the configuration is right");
     Ok(())
 }

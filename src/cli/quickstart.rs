@@ -23,10 +23,12 @@ pub(super) fn run(data: &Path, settings: Vec<String>) -> Outcome {
         // is open, so that a taken port leaves nothing behind.
         file: (!is_first).then(|| path.clone()),
         environment: std::env::vars().collect(),
-        arguments: if is_first { with_folder(data, settings) } else { settings },
+        arguments: if is_first { with_folder(data, settings.clone()) } else { settings.clone() },
     };
     let config = super::load(&sources)?;
-    let metrics = serve::start_telemetry(&config)?;
+    // What is read again at a SIGHUP: the file is there by then.
+    let again = Sources { file: Some(path.clone()), arguments: settings, ..sources };
+    let (metrics, filter) = serve::start_telemetry(&config)?;
     serve::runtime()?.block_on(async move {
         let daemon = Daemon::bind(config, Clock::system(), metrics).await.map_err(Failure::start)?;
         if is_first {
@@ -34,7 +36,7 @@ pub(super) fn run(data: &Path, settings: Vec<String>) -> Outcome {
         }
         let welcome = demo::prepare(daemon.state()).await.map_err(Failure::start)?;
         greet(&daemon, &welcome, data);
-        serve::serve(daemon, Some(sources)).await
+        serve::serve(daemon, again, filter).await
     })
 }
 

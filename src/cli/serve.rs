@@ -1,14 +1,15 @@
 //! `rrnetd serve`: telemetry, runtime, daemon.
 
 use base::Clock;
+use metrics::counter;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Outcome};
 use crate::{
     config::{Config, Sources},
-    daemon::{Daemon, lifecycle::Signals},
-    telemetry,
+    daemon::{Daemon, Reload, lifecycle::Signals},
+    telemetry::{self, LogFilter},
 };
 
 /// Stack of the runtime's threads; handlers are shallow.
@@ -16,39 +17,49 @@ const STACK_OCTETS: usize = 2 << 20;
 
 pub(super) fn run(sources: Sources) -> Outcome {
     let config = super::load(&sources)?;
-    let metrics = start_telemetry(&config)?;
+    let (metrics, filter) = start_telemetry(&config)?;
     runtime()?.block_on(async move {
         let daemon = Daemon::bind(config, Clock::system(), metrics).await.map_err(Failure::start)?;
-        serve(daemon, Some(sources)).await
+        serve(daemon, sources, filter).await
     })
 }
 
-/// Serves until a signal. SIGHUP checks the configuration again and says whether a restart would take it.
-pub(super) async fn serve(daemon: Daemon, sources: Option<Sources>) -> Outcome {
+/// Serves until a signal. SIGHUP reads the configuration again.
+pub(super) async fn serve(daemon: Daemon, sources: Sources, filter: LogFilter) -> Outcome {
     let shutdown = CancellationToken::new();
     let signals = Signals::listen().map_err(Failure::start)?;
-    let reload = move || {
-        let Some(sources) = &sources else { return };
-        match sources.load() {
-            Ok(_) => tracing::info!("the configuration is right; restart to let it take effect"),
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the configuration is wrong; the old one goes on"
-                );
-            }
-        }
-    };
-    let listener = tokio::spawn(signals.serve(shutdown.clone(), reload));
+    let reload = daemon.reload();
+    let listener = tokio::spawn(signals.serve(shutdown.clone(), move || again(&sources, &reload, &filter)));
     let ended = daemon.run(shutdown).await;
     listener.abort();
     ended.map_err(Failure::running)
 }
 
-pub(super) fn start_telemetry(config: &Config) -> Result<PrometheusHandle, Failure> {
-    telemetry::start_logs(&config.log).map_err(Failure::start)?;
+/// Reads the configuration again, brings into force what can be, and says what needs another start.
+fn again(sources: &Sources, reload: &Reload, filter: &LogFilter) {
+    let config = match sources.load() {
+        Ok(config) => config,
+        Err(error) => return not_taken(&error),
+    };
+    match reload.apply(&config, filter) {
+        Ok(later) if later.is_empty() => tracing::info!("the configuration is reloaded"),
+        Ok(later) => tracing::warn!(
+            settings = later.join(", "),
+            "the configuration is reloaded, but for what needs another start"
+        ),
+        Err(error) => not_taken(&error),
+    }
+}
+
+fn not_taken(error: &(dyn std::error::Error + 'static)) {
+    counter!("rrnetd_reload_failures_total").increment(1);
+    tracing::error!(error, "the configuration is wrong; the old one goes on");
+}
+
+pub(super) fn start_telemetry(config: &Config) -> Result<(PrometheusHandle, LogFilter), Failure> {
+    let filter = telemetry::start_logs(&config.log).map_err(Failure::start)?;
     forbid_core_dumps();
-    telemetry::start_metrics().map_err(Failure::start)
+    Ok((telemetry::start_metrics().map_err(Failure::start)?, filter))
 }
 
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

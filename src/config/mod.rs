@@ -1,7 +1,8 @@
 //! The settings as the daemon uses them: checked, with absolute paths and real types.
 //!
-//! [`spec`] is what may be written in a file; [`layers`] puts file, environment and arguments on top of one another.
+//! `changed` compares two; [`spec`] is what may be written in a file; [`layers`] puts file, environment and arguments on top of one another.
 
+mod changed;
 pub mod layers;
 pub mod spec;
 
@@ -79,8 +80,12 @@ pub struct Radius {
     pub duplicate_slots: u32,
     /// Source address of CoA to a router that has not been heard; unspecified lets the kernel choose.
     pub dynauth_address: IpAddr,
+    /// How long a silent router is asked before it is tried again later.
+    pub dynauth_patience: Duration,
     /// Accepts carry Chargeable-User-Identity for a router that asks for it (RFC 4372).
     pub chargeable_user_identity: bool,
+    /// Files of attributes, read on top of the built-in ones.
+    pub dictionaries: Vec<PathBuf>,
 }
 
 /// The accounting journal.
@@ -251,7 +256,14 @@ impl Config {
                 )?)
                 .unwrap_or(u32::MAX),
                 dynauth_address: radius.dynauth_address,
+                dynauth_patience: Duration::from_secs(within(
+                    "radius.dynauth-patience-seconds",
+                    radius.dynauth_patience_seconds,
+                    1,
+                    30,
+                )?),
                 chargeable_user_identity: radius.chargeable_user_identity,
+                dictionaries: radius.dictionaries.iter().map(|file| clean(&folder.join(file))).collect(),
             },
             journal: Journal {
                 folder: folder.join(journal.folder),

@@ -86,8 +86,12 @@ section! {
         duplicate_slots: u64 = 65_536,
         /// Source address of CoA to a router that has not been heard.
         dynauth_address: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        /// How long a silent router is asked before it is tried again later.
+        dynauth_patience_seconds: u64 = 30,
         /// Whether accepts tell who pays to a router that asks for it.
         chargeable_user_identity: bool = false,
+        /// Files of attributes, relative to the data folder.
+        dictionaries: Vec<String> = Vec::new(),
     }
 }
 

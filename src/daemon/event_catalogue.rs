@@ -11,6 +11,11 @@ use foundation::{
 };
 
 use crate::domain::{
+    addon::{
+        AddonActivated, AddonChangeScheduled, AddonDeactivated, AddonPendingApproval, AddonRejected,
+        AddonUnitsChanged, SaasChargeRecorded,
+    },
+    billing::saas::{InvoiceCreated, InvoicePaid, InvoiceVoided},
     event::{
         EnduserInvoiceCreated, EnduserInvoiceOverdue, EnduserInvoicePaid, InvoiceOverdue, OutageResolve,
         OutageTrigger, RadiusAuthAttempt, RouterSyncComplete, TechnicianActivityCreated,
@@ -78,21 +83,16 @@ const fn to_come<E: Event>(publisher: &'static str, effect: &'static str) -> Row
     Row { kind: Kind::of::<E>(), publisher, effect, stage: Stage::ToCome }
 }
 
-/// Of a domain that is not there yet: by name.
-const fn named(name: &'static str, publisher: &'static str, effect: &'static str) -> Row {
-    Row { kind: Kind { name, version: 1 }, publisher, effect, stage: Stage::ToCome }
-}
-
 fn catalogue() -> Vec<Row> {
     vec![
         row::<TenantCreated>("tenant", "the tenant is in the super admin's list"),
         row::<TenantPlanChanged>("tenant", "features and limits are others at the next request"),
-        named("addon_activated", "addon", "features and limits are others at the next request"),
-        named("addon_pending_approval", "addon", "the super admin sees the request"),
-        named("addon_rejected", "addon", "the tenant sees the reason"),
-        named("invoice_created", "billing", "the tenant sees the invoice of the platform"),
+        row::<AddonActivated>("addon", "features and limits are others at the next request"),
+        row::<AddonPendingApproval>("addon", "the super admin sees the request"),
+        row::<AddonRejected>("addon", "the tenant sees the reason"),
+        row::<InvoiceCreated>("billing", "the tenant sees the invoice of the platform"),
         to_come::<InvoiceOverdue>("billing", "the tenant is reminded, and its panel locked by policy"),
-        named("invoice_paid", "billing", "the tenant gets a receipt, and its panel opens"),
+        row::<InvoicePaid>("billing", "what was unpaid is told no more to who signs in"),
         to_come::<EnduserInvoiceCreated>("billing", "the customer sees the invoice and gets word of it"),
         to_come::<EnduserInvoiceOverdue>(
             "billing",
@@ -113,11 +113,11 @@ fn catalogue() -> Vec<Row> {
         ),
         row::<FeatureSwitched>("tenant", "the feature is there, or not, at the next request"),
         row::<LimitSet>("tenant", "the limit holds for the next thing that is made"),
-        named("addon_units_changed", "addon", "limits are others at the next request"),
-        named("addon_change_scheduled", "addon", "the tenant sees what holds from the next cycle on"),
-        named("addon_deactivated", "addon", "features and limits are others at the next request"),
-        named("saas_charge_recorded", "addon", "the charge is open for the next invoice of the platform"),
-        named("invoice_voided", "billing", "the tenant sees that the invoice was a mistake"),
+        row::<AddonUnitsChanged>("addon", "limits are others at the next request"),
+        row::<AddonChangeScheduled>("addon", "the tenant sees what holds from the next cycle on"),
+        row::<AddonDeactivated>("addon", "features and limits are others at the next request"),
+        row::<SaasChargeRecorded>("addon", "the charge is open for the next invoice of the platform"),
+        row::<InvoiceVoided>("billing", "the tenant sees that the invoice was a mistake"),
         row::<RouterCreated>("nas", "the router is answered"),
         row::<RouterDeleted>("nas", "the router is answered no more"),
         row::<SubscriberCreated>("subscriber", "the subscriber can log in"),

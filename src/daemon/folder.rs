@@ -63,20 +63,31 @@ pub fn make(path: &Path) -> Result<(), FolderError> {
 /// When it can't be written, or another process holds it.
 pub fn lock(path: &Path) -> Result<FolderLock, FolderError> {
     let not_writable = |source| FolderError::NotWritable { path: path.to_owned(), source };
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(path.join(LOCK_FILE))
-        .map_err(not_writable)?;
+    let place = path.join(LOCK_FILE);
+    let mut options = OpenOptions::new();
+    let opened = options.create(true).truncate(false).write(true).mode(0o600).open(&place);
+    let mut file = match opened {
+        // A later start on a disk that takes nothing: subscribers still log in.
+        Err(error) if is_of_the_disk(&error) => File::open(&place).map_err(|_| not_writable(error))?,
+        opened => opened.map_err(not_writable)?,
+    };
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(rustix::io::Errno::WOULDBLOCK) => return Err(FolderError::Locked { path: path.to_owned() }),
         Err(error) => return Err(not_writable(error.into())),
     }
-    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(not_writable)?;
+    match file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())) {
+        // Whoever holds it, it is held: the process id in it is for people.
+        Err(error) if is_of_the_disk(&error) => {}
+        written => written.map_err(not_writable)?,
+    }
     Ok(FolderLock { _file: file })
+}
+
+/// Whether it is full or read-only, and not a matter of rights.
+fn is_of_the_disk(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(error.kind(), Kind::StorageFull | Kind::QuotaExceeded | Kind::ReadOnlyFilesystem)
 }
 
 /// Writes a file whole or not at all: a temporary one in the same folder, synced, then renamed over.

@@ -3,12 +3,15 @@
 //! Tests and the command use the same two calls: [`Daemon::bind`] opens everything and shows the addresses,
 //! [`Daemon::run`] serves until it is told to stop.
 //!
-//! `folder`, `keys` and `identity` are the data folder · `state` opens the database and what is in memory · `feeder` keeps
-//! the directory · `events` who reacts to what (`event_catalogue` all that there are) · `jobs` the work in the background
-//! (`job_catalogue` its kinds, `directory_check` one of them) · `housekeeping` what is done now and then (`observer` routers,
-//! `tidy` what is old) · `lifecycle` the signals · `report` the line that says where it listens · `rescue` applies a journal
-//! from elsewhere.
+//! `folder`, `keys` and `identity` are the data folder · `state` opens the database and what is in memory (`late` takes up
+//! a journal or a database that comes late) · `feeder` keeps the directory · `events` who reacts to what (`event_catalogue`
+//! all that there are) · `jobs` the work in the background (`job_catalogue` its kinds, `directory_check` one of them) ·
+//! `housekeeping` what is done now and then (`observer` routers, `tidy` what is old) · `audit_heads` notes how far the audit
+//! trails reach · `lifecycle` the signals · `reload` what SIGHUP brings into force (`dictionaries` among it) · `report` the
+//! line that says where it listens · `rescue` applies a journal from elsewhere.
 
+mod audit_heads;
+pub mod dictionaries;
 mod directory_check;
 mod event_catalogue;
 mod events;
@@ -19,8 +22,10 @@ pub mod identity;
 pub mod job_catalogue;
 mod jobs;
 pub mod keys;
+mod late;
 pub mod lifecycle;
 mod observer;
+pub mod reload;
 mod report;
 pub mod rescue;
 pub mod state;
@@ -43,6 +48,7 @@ use crate::{
     },
     http,
 };
+pub use reload::{Reload, ReloadError};
 pub use report::Addresses;
 pub use state::{Opened, StartError};
 
@@ -55,6 +61,7 @@ pub struct Daemon {
     http: TcpListener,
     metrics: PrometheusHandle,
     addresses: Addresses,
+    reload: Reload,
 }
 
 impl Daemon {
@@ -64,6 +71,11 @@ impl Daemon {
     /// # Errors
     /// With a sentence that says what to do; nothing is left half-made.
     pub async fn bind(config: Config, clock: Clock, metrics: PrometheusHandle) -> Result<Self, StartError> {
+        let reload = Reload {
+            dictionary: http::Reloadable::new(dictionaries::load(&config.radius.dictionaries)?),
+            settings: http::Reloadable::new(reload::settings(&config)),
+            started: config.clone(),
+        };
         let radius = net::Bound::open(&net::Listen {
             authentication: config.radius.authentication.clone(),
             accounting: config.radius.accounting.clone(),
@@ -93,13 +105,19 @@ impl Daemon {
                 config.radius.receive_buffer
             );
         }
-        Ok(Self { config, state, radius, http, metrics, addresses })
+        Ok(Self { config, state, radius, http, metrics, addresses, reload })
     }
 
     /// Where it listens.
     #[must_use]
     pub const fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// The way to what can be replaced while it runs.
+    #[must_use]
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
     }
 
     /// What is open: for the quickstart, which puts its first data in before serving.
@@ -114,9 +132,10 @@ impl Daemon {
     /// # Errors
     /// When it could not begin to serve, or the last records could not be made durable.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), StartError> {
-        let Self { config, mut state, radius, http, metrics, addresses } = self;
+        let Self { config, mut state, radius, http, metrics, addresses, reload } = self;
         let observer = state.prepare().await;
-        let sender = dynauth::Running::start(state.clock.clone()).map_err(StartError::Dynauth)?;
+        let sender = dynauth::Running::start(state.clock.clone(), config.radius.dynauth_patience)
+            .map_err(StartError::Dynauth)?;
         let shared = net::Shared {
             policy: Arc::clone(&state.policy),
             journal: Arc::clone(&state.journal),
@@ -126,8 +145,15 @@ impl Daemon {
         let mut tasks = JoinSet::new();
         let Some(writer) = state.writer.take() else { return Err(StartError::RunTwice) };
         tasks.spawn(state.feeder(&config, writer).run(background.clone()));
-        let drain = state.drain();
-        tasks.spawn(drain.run(background.clone()));
+        let late = late::Late {
+            policy: Arc::clone(&state.policy),
+            live: Arc::clone(&state.live),
+            drain: state.drain(),
+            is_journal_late: state.journal.id().is_none(),
+            is_database_late: !state.reached,
+            database: state.database,
+        };
+        tasks.spawn(late.run(background.clone()));
         let executor = isolir::Executor {
             db: state.db.clone(),
             directory: Arc::clone(&state.directory),
@@ -151,6 +177,7 @@ impl Daemon {
         let (workers, keeper) = jobs.build(&state.db, &state.clock, settings, retention);
         tasks.spawn(workers.run(background.clone()));
         tasks.spawn(keeper.run(background.clone()));
+        tasks.spawn(audit_heads::run(state.db.clone(), background.clone()));
         let (db, stop) = (state.db.clone(), background.clone());
         tasks.spawn(async move { foundation::wake::relay(&db, &stop).await });
         let (db, stop) = (state.db.clone(), background.clone());
@@ -172,7 +199,7 @@ impl Daemon {
             passwords: Arc::new(PasswordPool::new(Cost::STANDARD).map_err(StartError::Passwords)?),
             fingerprint_key: state.keys.fingerprint.clone(),
             throttle: Arc::new(LoginThrottle::new()),
-            dictionary: Arc::new(radius::dictionary::builtin::dictionary().map_err(StartError::Dictionary)?),
+            dictionary: reload.dictionary.clone(),
             clock: state.clock.clone(),
             observed: http::Observed {
                 directory: Arc::clone(&state.directory),
@@ -182,14 +209,7 @@ impl Daemon {
             },
             streams: http::Streams::new(shutdown.clone()),
             metrics,
-            settings: http::Settings {
-                trusted_proxies: config.http.trusted_proxies.clone(),
-                secure_cookies: config.http.secure_cookies,
-                requests_per_minute: config.http.requests_per_minute,
-                visitor_requests_per_minute: config.http.visitor_requests_per_minute,
-                answer_within: config.http.answer_within,
-                requests_at_once: config.http.requests_at_once,
-            },
+            settings: reload.settings.clone(),
         })
         .map_err(StartError::Api)?;
         let radius = radius.start(&shared)?;

@@ -4,10 +4,10 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use aaa::{
     directory::{Directory, DirectoryWriter, HashKey},
-    journal::{self, Journal, Kind, Position},
+    journal::{self, Journal},
     live::Live,
     net::BindError,
-    policy::{ClassKey, FirstUse, Policy, Settings},
+    policy::{ClassKey, Policy, Settings},
 };
 use base::{Clock, DatabaseId};
 use foundation::{
@@ -16,18 +16,17 @@ use foundation::{
 };
 
 use super::{
+    dictionaries::DictionaryError,
     feeder::Feeder,
     folder::{self, FolderError, FolderLock},
     identity::{self, IdentityError},
     keys::{self, KeyError, Keys},
+    late,
     observer::Observer,
 };
 use crate::{
     config::Config,
-    domain::{
-        access::HashError,
-        session::{self, housekeeping},
-    },
+    domain::{access::HashError, session},
 };
 
 /// The daemon can't start. Each message says what to do.
@@ -80,9 +79,9 @@ pub enum StartError {
     /// The API can't be described.
     #[error("the API cannot be described")]
     Api(#[source] crate::http::BuildError),
-    /// A built-in dictionary is broken.
-    #[error("a built-in dictionary is broken")]
-    Dictionary(#[source] radius::dictionary::ParseError),
+    /// A dictionary.
+    #[error(transparent)]
+    Dictionary(#[from] DictionaryError),
     /// Two kinds of jobs have one name.
     #[error("the kinds of jobs are broken")]
     Jobs(#[from] foundation::job::RegistryError),
@@ -138,7 +137,10 @@ impl Opened {
         let mut settings = db::Config::new(url);
         (settings.readers, settings.connections) =
             (config.database.connections, config.database.connections + 2);
+        // A later start goes on without the database, whichever it is.
+        settings.may_wait = known.is_some();
         let db = Db::open(&settings).await?;
+        let is_first = known.is_none();
         let (database, reached) = match (db.migrate(clock.wall()).await, known) {
             (Ok(migrated), known) => {
                 identity::settle(&config.data.folder, &keys.sealer, known, migrated.database)?;
@@ -159,7 +161,11 @@ impl Opened {
         journal.total_octets = config.journal.total_octets;
         journal.keep_for = config.journal.keep_for;
         journal.keep_octets = config.journal.keep_octets;
-        let journal = Arc::new(Journal::open(journal, clock.clone())?);
+        // Later on subscribers log in whatever the disk does; at a first start it is better said at once.
+        let journal = Arc::new(match is_first {
+            true => Journal::open(journal, clock.clone())?,
+            false => Journal::open_when_possible(journal, clock.clone())?,
+        });
         let (directory, writer) = Directory::create(HashKey::new(random().map_err(StartError::Random)?));
         let live = Arc::new(Live::new(random().map_err(StartError::Random)?));
         let settings = Settings {
@@ -198,9 +204,9 @@ impl Opened {
             }
             self.writer = Some(feeder.writer);
         }
-        self.restore_first_uses();
+        late::restore_first_uses(&self.journal, &self.policy);
         if self.reached
-            && let Err(error) = self.restore_sessions().await
+            && let Err(error) = late::restore_sessions(&self.drain(), &self.live).await
         {
             tracing::error!(error = &error as &dyn std::error::Error, "open sessions cannot be read");
         }
@@ -221,23 +227,6 @@ impl Opened {
         observer
     }
 
-    async fn restore_sessions(&self) -> Result<(), session::DrainNowError> {
-        let drain = self.drain();
-        // Records that were acknowledged before the stop belong to the sessions that are restored.
-        drain.drain_now().await?;
-        match housekeeping::restore_live(&self.db, &self.live, &self.directory, &self.clock).await {
-            Ok(0) => {}
-            Ok(sessions) => tracing::info!(sessions, "open sessions were restored"),
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "open sessions were restored in part only"
-                );
-            }
-        }
-        Ok(())
-    }
-
     /// A drainer of the journal.
     #[must_use]
     pub fn drain(&self) -> session::Drain {
@@ -247,20 +236,6 @@ impl Opened {
             directory: Arc::clone(&self.directory),
             class_key: self.policy.class_key().clone(),
             clock: self.clock.clone(),
-        }
-    }
-
-    /// First uses hold from their record on, whether or not the database has them.
-    fn restore_first_uses(&self) {
-        let Some(oldest) = self.journal.oldest() else { return };
-        let from = oldest.max(self.journal.applied().next()).max(Position::FIRST);
-        let Ok(mut reader) = self.journal.reader(from) else { return };
-        while let Ok(Some(stored)) = reader.next_record() {
-            if stored.record.kind == Kind::FIRST_USE
-                && let Some(first) = FirstUse::parse(stored.record.payload)
-            {
-                self.policy.restore_first_use(&first);
-            }
         }
     }
 

@@ -5,7 +5,7 @@ mod people;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use base::{Clock, Minor, PlanId, Platform, Scope, SecretString, seal::Sealer};
+use base::{Clock, Minor, PlanId, Platform, SaasPlanId, Scope, SecretString, seal::Sealer};
 use foundation::{Db, Tx, db};
 use radius::dictionary::Dictionary;
 
@@ -13,6 +13,7 @@ use crate::{
     daemon::Opened,
     domain::{
         access::{self, Authority, Cost, NewUser, PasswordPool, Role},
+        addon::{self, AddonSpec},
         isolir,
         nas::{self, RouterSpec},
         plan,
@@ -20,7 +21,11 @@ use crate::{
             self, CustomerChoice, CustomerSpec, Login, NewSubscriber, OverlayReason, ServiceType,
             SubscriberSpec,
         },
-        tenant::{self, TenantSpec},
+        tenant::{
+            self, TenantSpec,
+            saas_plan::{self, SaasPlanSpec},
+        },
+        values::Version,
     },
 };
 
@@ -35,6 +40,15 @@ const ROUTER: &str = "demo-router";
 
 /// Who shows an accept, and who shows an isolated one.
 const USERS: (&str, &str) = ("budi001", "sari002");
+
+/// What the demo asks for a unit of each official add-on a month, in rupiah.
+const ADDON_PRICES: [(&str, i64); 5] = [
+    ("extra_router", 25_000),
+    ("extra_user_pack", 50_000),
+    ("extra_ODP_maps", 15_000),
+    ("extra_client_maps", 30_000),
+    ("wa_premium", 99_000),
+];
 
 /// Subscribers of one transaction: with customers, audit and change stream below the limit of a transaction's rows.
 const CHUNK: usize = 10;
@@ -124,7 +138,10 @@ async fn make_admin(db: &Db, clock: &Clock) -> Result<Option<SecretString>, Demo
 async fn make_tenant(db: &Db, sealer: &Sealer, platform: &Platform) -> Result<Scope, DemoError> {
     let dictionary = radius::dictionary::builtin::dictionary().map_err(store)?;
     let mut tx = db.begin().await?;
-    let made = tenant::create(&mut tx, platform, TenantSpec::new("Demo Net", SLUG)).await.map_err(store)?;
+    let plan = make_saas_plan(&mut tx, platform).await?;
+    offer_addons(&mut tx, platform).await?;
+    let spec = TenantSpec::new("Demo Net", SLUG);
+    let made = tenant::create_on_plan(&mut tx, platform, spec, plan).await.map_err(store)?;
     let scope = platform.within(made.id);
     let addresses = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     nas::create(&mut tx, &scope, sealer, RouterSpec::new(ROUTER, addresses), None).await.map_err(store)?;
@@ -139,6 +156,29 @@ async fn make_tenant(db: &Db, sealer: &Sealer, platform: &Platform) -> Result<Sc
         tx.commit().await?;
     }
     Ok(scope)
+}
+
+/// The demo tenant's own plan: everything, without limits, so that whoever measures can fill it.
+async fn make_saas_plan(tx: &mut Tx, platform: &Platform) -> Result<SaasPlanId, DemoError> {
+    if let Some(plan) = saas_plan::find_by_code(tx, platform, SLUG).await? {
+        return Ok(plan.id);
+    }
+    let spec = SaasPlanSpec::unlimited(SLUG, "Demo", Minor::new(750_000));
+    Ok(saas_plan::create(tx, platform, spec).await.map_err(store)?.id)
+}
+
+/// Prices for the official add-ons that nobody has priced yet, so that there is something to buy.
+async fn offer_addons(tx: &mut Tx, platform: &Platform) -> Result<(), DemoError> {
+    for (code, price) in ADDON_PRICES {
+        let Some(found) = addon::find_by_code(tx, code).await? else { continue };
+        if found.archived_at.is_none() || found.version != Version::FIRST {
+            continue;
+        }
+        let spec = AddonSpec { unit_price: Minor::new(price), ..found.spec };
+        addon::update(tx, platform, found.id, None, spec).await.map_err(store)?;
+        addon::archive(tx, platform, found.id, None, false).await.map_err(store)?;
+    }
+    Ok(())
 }
 
 async fn make_plans(tx: &mut Tx, scope: &Scope, dictionary: &Dictionary) -> Result<Vec<PlanId>, DemoError> {

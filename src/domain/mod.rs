@@ -4,13 +4,17 @@
 //! 1. [`values`], what all of them share; [`event`], what they tell each other against this order
 //! 2. [`tenant`], the providers on this platform
 //! 3. [`access`], people, sessions, tokens
-//! 4. [`nas`], routers
-//! 5. [`plan`], what is sold
-//! 6. [`subscriber`], customers and their services
-//! 7. [`session`], who is and was online: applies the journal
-//! 8. [`isolir`], isolating and lifting, in the database and on the network
+//! 4. [`addon`], what a tenant buys besides its plan
+//! 5. [`nas`], routers
+//! 6. [`plan`], what is sold
+//! 7. [`subscriber`], customers and their services
+//! 8. [`session`], who is and was online: applies the journal
+//! 9. [`isolir`], isolating and lifting, in the database and on the network
+//! 10. [`billing`], invoices: of the platform to its tenants
 
 pub mod access;
+pub mod addon;
+pub mod billing;
 pub mod event;
 pub mod isolir;
 pub mod nas;

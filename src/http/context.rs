@@ -15,7 +15,11 @@ use base::{Platform, Scope};
 use foundation::{Conn, Tx};
 use http::{HeaderValue, header, request::Parts};
 
-use super::{layer::authentication, problem::Problem, state::State};
+use super::{
+    layer::authentication,
+    problem::{Code, Problem},
+    state::State,
+};
 use crate::domain::access::{Act, Caller, Token};
 
 /// Somebody who is signed in, with nothing said about a tenant: for what concerns the caller alone.
@@ -114,6 +118,18 @@ impl CallContext {
     /// What the handlers work with.
     pub(super) fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Somebody of the platform who overrides what a tenant has set says why.
+    ///
+    /// # Errors
+    /// When nothing is said.
+    pub(super) fn ensure_reason(&self) -> Result<(), Problem> {
+        if self.caller.tenant.is_none() && self.scope.act().reason.is_none() {
+            return Err(Problem::new(Code::InvalidHeader)
+                .field("Rrnetd-Reason", "is needed of the platform's own people"));
+        }
+        Ok(())
     }
 }
 

@@ -18,6 +18,7 @@ mod once;
 mod openapi;
 mod params;
 mod problem;
+mod reloadable;
 mod route;
 mod state;
 mod v1;
@@ -31,6 +32,7 @@ pub use live::Streams;
 pub use observed::Observed;
 pub use problem::registry::{Code as ProblemCode, markdown as problems_markdown};
 use problem::{Code, Problem};
+pub use reloadable::Reloadable;
 pub use route::{Access, Entry};
 use route::{Built, Routes};
 pub use state::{Settings, State};
@@ -76,8 +78,9 @@ pub enum BuildError {
 /// As [`BuildError`] says.
 pub fn router(state: State) -> Result<Api, BuildError> {
     let state = Arc::new(state);
-    let turns = Arc::new(Semaphore::new(state.settings.requests_at_once));
-    let budgets = Arc::new(Budgets::new(state.clock.clone(), &state.settings));
+    let settings = state.settings.current();
+    let turns = Arc::new(Semaphore::new(settings.requests_at_once));
+    let budgets = Arc::new(Budgets::new(state.clock.clone(), &settings));
     let routes = Routes::new(Arc::clone(&state), Arc::clone(&budgets));
     let Built { router, document, table: mut routes } = v1::routes(health::routes(routes)).finish()?;
     let visitors = middleware::from_fn_with_state((Arc::clone(&state), budgets), budget::of_visitor);

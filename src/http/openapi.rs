@@ -61,6 +61,20 @@ pub(super) fn start() -> OpenApi {
     OpenApiBuilder::new().info(info).components(Some(components)).tags(Some(tags)).build()
 }
 
+/// Every response says what it is: the standard asks for it, and some generators refuse a document without.
+pub(super) fn describe_response(status: &str, response: &mut RefOr<Response>) {
+    if let RefOr::T(response) = response
+        && response.description.is_empty()
+    {
+        response.description = match status {
+            "201" => "What was made.",
+            "204" => "Done.",
+            _ => "What was asked for.",
+        }
+        .to_owned();
+    }
+}
+
 /// Any failure.
 pub(super) fn problem_response() -> RefOr<Response> {
     let content = Content::new(Some(Ref::from_schema_name("Problem")));

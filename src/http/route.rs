@@ -22,14 +22,14 @@ use super::{
     layer::{
         authentication,
         budget::{self, Budgets},
-        isolation, permission,
+        feature, isolation, permission,
         protect::{self, Turns},
         tenant,
     },
     openapi,
     state::State,
 };
-use crate::domain::access::Permission;
+use crate::domain::{access::Permission, tenant::Feature};
 
 /// Bulk work at a time: each may hold a table of 32 MiB.
 const BULK_AT_ONCE: usize = 2;
@@ -45,8 +45,8 @@ pub enum Access {
     Nearby,
     /// Whoever is signed in, even with a password that is to be replaced: what concerns the caller alone.
     SignedIn,
-    /// Whoever has the permission, within one tenant.
-    Tenant(Permission),
+    /// Whoever has the permission, within one tenant that has the feature; `None` for what belongs to no module.
+    Tenant(Permission, Option<Feature>),
     /// The super admin.
     Platform,
 }
@@ -94,7 +94,7 @@ impl Routes {
 
     /// Adds the handlers of one path, made by `routes!`, for whom `access` says.
     pub(super) fn route(self, access: Access, handlers: UtoipaMethodRouter<Arc<State>>) -> Self {
-        let limit = self.state.settings.answer_within;
+        let limit = self.state.settings.current().answer_within;
         let (schemas, paths, methods) = handlers;
         let methods = methods.route_layer(middleware::from_fn_with_state(limit, protect::within));
         self.add(access, (schemas, paths, methods))
@@ -127,15 +127,16 @@ impl Routes {
             )),
             // Whoever sits on this machine is nobody in particular.
             Access::Nearby => methods,
-            Access::SignedIn | Access::Tenant(_) | Access::Platform => {
+            Access::SignedIn | Access::Tenant(..) | Access::Platform => {
                 methods.route_layer(middleware::from_fn_with_state(Arc::clone(budgets), budget::of_caller))
             }
         };
         methods = match access {
             Access::Open | Access::Nearby => methods,
             Access::SignedIn => methods.route_layer(middleware::from_fn(isolation::check)),
-            Access::Tenant(needed) => methods
+            Access::Tenant(needed, module) => methods
                 .route_layer(middleware::from_fn_with_state(needed, permission::check))
+                .route_layer(middleware::from_fn_with_state((Arc::clone(state), module), feature::check))
                 .route_layer(middleware::from_fn(isolation::check))
                 .route_layer(middleware::from_fn_with_state(Arc::clone(state), tenant::resolve)),
             Access::Platform => methods.route_layer(middleware::from_fn(tenant::platform)),
@@ -191,8 +192,10 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operati
 
 /// A handler's name is short; with its resource before it, it is the only one of the document.
 fn full_name(path: &str, handler: String) -> String {
-    match path.strip_prefix("/api/v1/").and_then(|path| path.split('/').next()) {
-        Some(resource) if !handler.starts_with(resource) => format!("{resource}_{handler}"),
+    // A name of a function has no hyphens.
+    let resource = path.strip_prefix("/api/v1/").and_then(|path| path.split('/').next());
+    match resource.map(|resource| resource.replace('-', "_")) {
+        Some(resource) if !handler.starts_with(&resource) => format!("{resource}_{handler}"),
         _ => handler,
     }
 }
@@ -207,7 +210,7 @@ fn describe(operation: &mut Operation, access: Access) {
     });
     let mut parameters = operation.parameters.take().unwrap_or_default();
     let permission = match access {
-        Access::Tenant(permission) => Some(permission),
+        Access::Tenant(permission, _) => Some(permission),
         Access::Platform => Some(Permission::Platform),
         Access::Open | Access::Nearby | Access::SignedIn => None,
     };
@@ -215,7 +218,11 @@ fn describe(operation: &mut Operation, access: Access) {
         let note = Extensions::from_iter([("x-permission", permission.as_str())]);
         operation.extensions.get_or_insert_default().merge(note);
     }
-    if matches!(access, Access::Tenant(_)) {
+    if let Access::Tenant(_, Some(feature)) = access {
+        let note = Extensions::from_iter([("x-feature", feature.as_str())]);
+        operation.extensions.get_or_insert_default().merge(note);
+    }
+    if matches!(access, Access::Tenant(..)) {
         parameters.push(header(
             "Rrnetd-Tenant",
             Required::False,
@@ -240,6 +247,9 @@ fn describe(operation: &mut Operation, access: Access) {
     operation.parameters = Some(parameters)
         .filter(|parameters| !parameters.is_empty())
         .map(|parameters| parameters.into_iter().collect());
+    for (status, response) in &mut operation.responses.responses {
+        openapi::describe_response(status, response);
+    }
     operation.responses.responses.insert("default".to_owned(), openapi::problem_response());
 }
 

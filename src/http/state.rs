@@ -7,7 +7,7 @@ use foundation::Db;
 use metrics_exporter_prometheus::PrometheusHandle;
 use radius::dictionary::Dictionary;
 
-use super::{live::Streams, observed::Observed};
+use super::{live::Streams, observed::Observed, reloadable::Reloadable};
 use crate::domain::access::{Door, LoginThrottle, PasswordPool};
 
 /// What the handlers work with.
@@ -25,7 +25,7 @@ pub struct State {
     /// Slows guessing down.
     pub throttle: Arc<LoginThrottle>,
     /// The attributes that may be set by hand.
-    pub dictionary: Arc<Dictionary>,
+    pub dictionary: Reloadable<Dictionary>,
     /// The time.
     pub clock: Clock,
     /// What the hot path shows of itself.
@@ -35,7 +35,7 @@ pub struct State {
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
     /// What the operator chose.
-    pub settings: Settings,
+    pub settings: Reloadable<Settings>,
 }
 
 impl State {
@@ -52,13 +52,13 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpAddr>,
     /// The session cookie goes over TLS alone: when a proxy speaks TLS for the daemon.
     pub secure_cookies: bool,
-    /// Requests a minute of one tenant, or of one person of the platform, at least 1.
+    /// Requests a minute of one tenant, or of one person of the platform, at least 1; as it was at the start.
     pub requests_per_minute: u32,
-    /// Requests a minute from one address, of nobody who is known, at least 1.
+    /// Requests a minute from one address, of nobody who is known, at least 1; as it was at the start.
     pub visitor_requests_per_minute: u32,
-    /// When an answer is given up.
+    /// When an answer is given up; as it was at the start.
     pub answer_within: Duration,
-    /// Requests that are worked on at a time; beyond it the caller is asked to come back.
+    /// Requests that are worked on at a time, as it was at the start; beyond it the caller is asked to come back.
     pub requests_at_once: usize,
 }
 

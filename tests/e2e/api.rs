@@ -84,6 +84,17 @@ impl Api {
         answer
     }
 
+    /// Tries to replace one; the status.
+    pub(crate) fn try_put(&self, path: &str, tag: &str, body: &Value) -> u16 {
+        self.call(Method::PUT, path, Some(tag), Some(body)).0
+    }
+
+    /// Removes one, whatever its version.
+    pub(crate) fn delete(&self, path: &str) {
+        let (status, answer, _) = self.call(Method::DELETE, path, Some("*"), None);
+        assert_eq!(status, 204, "{path}: {answer}");
+    }
+
     fn call(
         &self,
         method: Method,
@@ -96,7 +107,7 @@ impl Api {
             request = request.bearer_auth(&self.token);
         }
         if let Some(tenant) = self.tenant.as_deref().filter(|_| !path.starts_with("/tenants")) {
-            request = request.header("Rrnetd-Tenant", tenant);
+            request = request.header("Rrnetd-Tenant", tenant).header("Rrnetd-Reason", "a test");
         }
         if let Some(tag) = tag {
             request = request.header(IF_MATCH, tag);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::Api,
-    harness::{Daemon, PATIENCE, now},
+    harness::{Daemon, PATIENCE, eventually, now},
     quickstart::home,
     wire::Nas,
 };
@@ -81,8 +81,40 @@ fn a_routers_policy_and_address_hold_for_its_next_packet() {
     assert_eq!(unsigned.code, Code::ACCESS_ACCEPT);
 }
 
+#[test]
+fn a_subscriber_that_is_made_and_changed_holds_for_the_next_login() {
+    let (_home, folder) = home();
+    let daemon = Daemon::quickstart(&folder, &[]);
+    let api = Api::first(&daemon);
+    let nas = Nas::new([127, 0, 0, 1].into(), &daemon.secret());
+    let server = daemon.ready.authentication[0];
+    // The first answer may be of before the change; a reject is never the last word of a change that lets in.
+    let becomes = |what: &str, password: &str, code: Code| {
+        let since = now();
+        eventually(what, || (nas.login(server, "wati777", password).code == code).then_some(()));
+        println!("{what}: {:?}", now() - since);
+    };
+    let plan = api.get("/plans").0["rows"][0]["id"].clone();
+    // Logins are repeated here without an end of the session.
+    let subscriber = json!({ "username": "wati777", "planId": plan, "simultaneous": 0 });
+    let customer = json!({ "customer": { "name": "Wati" } });
+    let body = json!({ "subscriber": subscriber, "password": "rahasia-1", "customer": customer });
+    let made = api.post("/subscribers", &body);
+    let path = format!("/subscribers/{}", made["id"].as_str().unwrap());
+    becomes("made", "rahasia-1", Code::ACCESS_ACCEPT);
+    assert_eq!(api.try_put(&format!("{path}/password"), "*", &json!({ "password": "rahasia-2" })), 200);
+    becomes("a new password", "rahasia-2", Code::ACCESS_ACCEPT);
+    becomes("the old password", "rahasia-1", Code::ACCESS_REJECT);
+    api.post(&format!("{path}/suspend"), &json!({}));
+    becomes("suspended", "rahasia-2", Code::ACCESS_REJECT);
+    api.post(&format!("{path}/resume"), &json!({}));
+    becomes("resumed", "rahasia-2", Code::ACCESS_ACCEPT);
+    api.delete(&path);
+    becomes("removed", "rahasia-2", Code::ACCESS_REJECT);
+}
+
 /// What people may change of a plan.
-fn spec_of(plan: &Value) -> Value {
+pub(crate) fn spec_of(plan: &Value) -> Value {
     let mut spec = plan.clone();
     let fields = spec.as_object_mut().unwrap();
     for own in ["id", "version", "createdAt", "updatedAt"] {

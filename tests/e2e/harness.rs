@@ -103,6 +103,12 @@ impl Daemon {
         between(&self.greeting, &start, "\"").expect("a printed line with this subscriber").to_owned()
     }
 
+    /// SIGHUP: the configuration is to be read again.
+    pub(crate) fn hang_up(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    }
+
     /// SIGTERM, and how it ended.
     pub(crate) fn terminate(mut self) -> ExitStatus {
         let pid = rustix::process::Pid::from_child(&self.child);
@@ -132,6 +138,46 @@ pub(crate) fn quickstart(folder: &Path, settings: &[&str]) -> Command {
         command.args(["--set", setting]);
     }
     command
+}
+
+/// A fresh PostgreSQL database on the tests' server; gone when dropped.
+pub(crate) struct PostgresDatabase {
+    server: String,
+    name: String,
+}
+
+impl PostgresDatabase {
+    /// `None` when there is no server and it may be absent.
+    pub(crate) fn create() -> Option<Self> {
+        let Ok(server) = std::env::var("TEST_DATABASE_URL") else {
+            let may_lack = std::env::var("TEST_ALLOW_NO_POSTGRES").as_deref() == Ok("1");
+            assert!(may_lack, "set TEST_DATABASE_URL, or TEST_ALLOW_NO_POSTGRES=1 to go without");
+            return None;
+        };
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).unwrap();
+        let database = Self { server, name: format!("e2e_{:016x}", u64::from_ne_bytes(random)) };
+        assert!(database.run(&format!("CREATE DATABASE {}", database.name)));
+        Some(database)
+    }
+
+    /// The setting that names it.
+    pub(crate) fn setting(&self) -> String {
+        let (start, _) = self.server.rsplit_once('/').unwrap();
+        format!("database.url={start}/{}", self.name)
+    }
+
+    fn run(&self, statement: &str) -> bool {
+        let mut command = Command::new("psql");
+        command.args(["--quiet", "--no-psqlrc", "--command", statement, &self.server]);
+        command.status().unwrap().success()
+    }
+}
+
+impl Drop for PostgresDatabase {
+    fn drop(&mut self) {
+        let _gone = self.run(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+    }
 }
 
 /// Runs a subcommand to its end.

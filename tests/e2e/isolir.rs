@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::{
     api::{Api, metric},
-    harness::{Daemon, eventually},
+    harness::{Daemon, PostgresDatabase, eventually},
     quickstart::home,
     wire::Nas,
 };
@@ -38,7 +38,17 @@ const PROMPT: Duration = Duration::from_secs(2);
 
 #[test]
 fn isolating_and_lifting_reach_the_live_session() {
-    let scene = Scene::new();
+    reach_the_live_session(&Scene::new());
+}
+
+#[test]
+fn isolating_and_lifting_reach_the_live_session_on_postgres() {
+    let Some(database) = PostgresDatabase::create() else { return };
+    reach_the_live_session(&Scene { settings: vec![database.setting()], ..Scene::new() });
+}
+
+#[expect(clippy::print_stdout, reason = "the figure is what the test is read for")]
+fn reach_the_live_session(scene: &Scene) {
     let daemon = scene.daemon();
     let api = Api::first(&daemon);
     // A wall by speed alone: what CoA can change both ways.
@@ -46,7 +56,7 @@ fn isolating_and_lifting_reach_the_live_session() {
     let profile = json!({ "rateLimit": { "upload": shape, "download": shape } });
     api.put("/tenant/isolir-profile", "*", &profile);
     scene.online(&daemon, &api);
-    let listener = Listener::start(&scene);
+    let listener = Listener::start(scene);
     for (count, act, rate) in [(1, "isolate", "128k/128k"), (2, "lift", "2500k/10M")] {
         let path = format!("{}/{act}", subscriber(&api));
         let wanted = now();
@@ -70,7 +80,7 @@ fn a_router_that_was_away_still_hears_of_it() {
     let api = Api::first(&daemon);
     scene.online(&daemon, &api);
     api.post(&format!("{}/isolate", subscriber(&api)), &json!({ "reason": "unpaid" }));
-    tried(&api);
+    tried(&api, 1);
     let listener = Listener::start(&scene);
     let line = eventually("the router hears of it on its return", || listener.lines().first().cloned());
     is_disconnect(&line);
@@ -89,6 +99,26 @@ fn suspending_ends_the_live_session() {
     is_disconnect(&line);
 }
 
+/// A short patience stands for a minute of silence: attempt after attempt ends without an answer.
+#[test]
+fn a_router_that_was_away_for_many_attempts_still_hears_of_it() {
+    let scene = Scene { settings: vec!["radius.dynauth-patience-seconds=1".to_owned()], ..Scene::new() };
+    let daemon = scene.daemon();
+    let api = Api::first(&daemon);
+    scene.online(&daemon, &api);
+    api.post(&format!("{}/isolate", subscriber(&api)), &json!({ "reason": "unpaid" }));
+    tried(&api, 3);
+    let intent = api.get(&format!("{}/isolir", subscriber(&api))).0["intent"].clone();
+    assert!(["unreachable", "pending"].contains(&intent["state"].as_str().unwrap()), "{intent}");
+    let listener = Listener::start(&scene);
+    let line = eventually("the router hears of it on its return", || listener.lines().first().cloned());
+    is_disconnect(&line);
+    eventually("the router's answer is noted", || {
+        let intent = api.get(&format!("{}/isolir", subscriber(&api))).0["intent"].clone();
+        (intent["state"] == "disconnected").then_some(())
+    });
+}
+
 #[test]
 fn a_kill_in_between_does_not_lose_it() {
     let scene = Scene::new();
@@ -96,7 +126,7 @@ fn a_kill_in_between_does_not_lose_it() {
     let api = Api::first(&daemon);
     scene.online(&daemon, &api);
     api.post(&format!("{}/isolate", subscriber(&api)), &json!({ "reason": "unpaid" }));
-    tried(&api);
+    tried(&api, 1);
     // The router says nothing after the start: what was seen of it before tells where from it is told.
     eventually("where the router was seen is stored", || {
         (metric(&daemon, "rrnetd_router_observations_total")? > 0.0).then_some(())
@@ -113,6 +143,8 @@ struct Scene {
     home: TempDir,
     folder: PathBuf,
     port: u16,
+    /// On top of the addresses.
+    settings: Vec<String>,
 }
 
 impl Scene {
@@ -121,11 +153,13 @@ impl Scene {
         // The listener's user must reach its log.
         fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
         let port = UdpSocket::bind((ROUTER, 0)).unwrap().local_addr().unwrap().port();
-        Self { home, folder, port }
+        Self { home, folder, port, settings: Vec::new() }
     }
 
     fn daemon(&self) -> Daemon {
-        Daemon::quickstart(&self.folder, &LISTEN)
+        let settings: Vec<&str> =
+            LISTEN.into_iter().chain(self.settings.iter().map(String::as_str)).collect();
+        Daemon::quickstart(&self.folder, &settings)
     }
 
     /// The subscriber logs in at the router, and its session starts and is stored.
@@ -198,11 +232,11 @@ fn subscriber(api: &Api) -> String {
     format!("/subscribers/{}", found["rows"][0]["id"].as_str().unwrap())
 }
 
-/// Waits until the daemon has tried to tell the router.
-fn tried(api: &Api) {
+/// Waits until the daemon has tried so often to tell the router.
+fn tried(api: &Api, times: i64) {
     let path = format!("{}/isolir", subscriber(api));
     eventually("the router is tried", || {
-        api.get(&path).0["intent"]["attempts"].as_i64().filter(|attempts| *attempts > 0)
+        api.get(&path).0["intent"]["attempts"].as_i64().filter(|attempts| *attempts >= times)
     });
 }
 

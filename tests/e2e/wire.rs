@@ -85,6 +85,18 @@ impl Nas {
         status: AcctStatusType,
         class: Option<&[u8]>,
     ) -> bool {
+        self.account_at_most(server, user, session, status, class, ATTEMPTS)
+    }
+
+    fn account_at_most(
+        &self,
+        server: SocketAddr,
+        user: &str,
+        session: &str,
+        status: AcctStatusType,
+        class: Option<&[u8]>,
+        attempts: u32,
+    ) -> bool {
         let mut buffer = [0; MAX_LENGTH];
         let mut packet =
             Composer::signed_request(&mut buffer, Code::ACCOUNTING_REQUEST, self.next()).unwrap();
@@ -96,8 +108,19 @@ impl Nas {
             packet.octets(AttributeType::CLASS, class).unwrap();
         }
         let length = packet.finish(&self.secret);
-        let reply = self.exchange(server, &buffer[..length], ATTEMPTS);
+        let reply = self.exchange(server, &buffer[..length], attempts);
         reply.is_some_and(|reply| reply.code == Code::ACCOUNTING_RESPONSE)
+    }
+
+    /// The same, sent once: whether it was acknowledged at all soon.
+    pub(crate) fn account_once(
+        &self,
+        server: SocketAddr,
+        user: &str,
+        session: &str,
+        status: AcctStatusType,
+    ) -> bool {
+        self.account_at_most(server, user, session, status, None, 1)
     }
 
     fn next(&self) -> u8 {

@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use aaa::live::Live;
 use axum::body::{Body, BodyDataStream};
-use base::{Clock, Scope, TenantId};
+use base::{Clock, Scope, TenantId, page::PageRequest};
 use foundation::{
     Tx,
+    audit::{self, Filter},
     event::{
         Dispatcher, Envelope, Event, Failure, Kind, Retention, Settings, Start, Subscriber, Subscribers, trim,
     },
@@ -32,10 +33,12 @@ foundation::battery! {
     a_position_that_is_gone_is_reset,
     the_platform_listens_to_everybody_or_to_one,
     a_stream_ends_with_its_token_and_its_tenant,
+    who_catches_up_is_looked_at_too,
     who_does_not_read_is_cut,
     attempts_are_told_to_who_asks_for_them,
     the_super_admin_sees_who_is_stuck_and_gets_it_going,
     who_is_suspended_is_disconnected,
+    a_fault_between_a_suspension_and_its_disconnect_loses_and_repeats_nothing,
 }
 
 #[derive(Serialize)]
@@ -265,6 +268,29 @@ async fn a_stream_ends_with_its_token_and_its_tenant(db: TestDb) {
     assert_eq!(stream.end().await, "locked");
 }
 
+async fn who_catches_up_is_looked_at_too(db: TestDb) {
+    let rig = Rig::new(db).await;
+    let tenant = rig.tenant("warga").await;
+    publish(&rig, &tenant.scope, 1..=900).await;
+    let session = rig.login("owner@warga.test", Some("warga")).await;
+    let call = rig.get("/api/v1/events/stream").token(&session).header("last-event-id", "1");
+    let mut stream = Stream::of(call.open().await);
+    // It has read the first pages, and waits for somebody to take them.
+    assert_eq!(stream.numbers(1).await, [1]);
+    rig.post("/api/v1/logout").token(&session).send().await;
+    rig.hand.advance(Duration::from_secs(5));
+    let mut heard = 1;
+    let last = loop {
+        let frame = stream.next().await.unwrap();
+        if frame.event != "happened" {
+            break frame;
+        }
+        heard += 1;
+    };
+    assert_eq!((last.event.as_str(), &last.data["reason"]), ("end", &json!("revoked")));
+    assert!(heard < 900, "it got everything");
+}
+
 async fn who_does_not_read_is_cut(db: TestDb) {
     let rig = Rig::new(db).await;
     let tenant = rig.tenant("warga").await;
@@ -422,4 +448,53 @@ async fn who_is_suspended_is_disconnected(db: TestDb) {
     let trail = trail.expect(200);
     assert_eq!(trail["rows"].as_array().unwrap().len(), 2);
     assert_eq!(trail["rows"][0]["actor"], "system:isolir.disconnect_barred");
+}
+
+/// From the request to the reaction, with a fault at the first point, the second, and so on, until there are no more.
+async fn a_fault_between_a_suspension_and_its_disconnect_loses_and_repeats_nothing(db: TestDb) {
+    let mut net = Network::new(db).await;
+    let path = net.subscriber("budi", "rahasia").await;
+    net.feed().await;
+    let (_, class) = net.dial("budi", "rahasia");
+    let (session_id, address) = ("8100000a", "10.1.0.7");
+    let start = Accounting { status: 1, session_id, username: "budi", address, seconds: 0, download: 0 };
+    net.account(&start, class.as_deref());
+    let rig = &net.rig;
+    let post = async |act: &str| rig.post(&format!("{path}/{act}")).token(&net.tenant.owner).send().await;
+    let subscriber = async || rig.get(&path).token(&net.tenant.owner).send().await.expect(200);
+    let disconnects = async || {
+        let page = PageRequest::new(Some(500), None);
+        let filter = Filter { act: Some("session.disconnect".into()), ..Filter::default() };
+        let mut conn = rig.db.conn().await.unwrap();
+        audit::list(&mut conn, &net.tenant.scope, &filter, &page).await.unwrap().rows.len()
+    };
+    // One that has forgotten everything, as after a restart.
+    let settle = async || {
+        let subscribers = Subscribers::new()
+            .with(DisconnectBarred { live: Arc::clone(&rig.live), clock: rig.clock.clone() });
+        let settings = Settings::of(&rig.db);
+        Dispatcher::new((*rig.db).clone(), rig.clock.clone(), subscribers, settings).settle().await
+    };
+    settle().await.unwrap();
+    let mut suspended = 0;
+    for point in 1.. {
+        let before = disconnects().await;
+        rig.db.faults().arm(point);
+        // Whatever it answers: the one who asked for it may have to ask again.
+        post("suspend").await;
+        let _ = settle().await;
+        let is_last = rig.db.faults().disarm();
+        // As long as the first wait, and short enough for the session to be online all the time.
+        rig.hand.advance(Duration::from_secs(2));
+        settle().await.unwrap();
+        let is_suspended = subscriber().await["status"] == "suspended";
+        assert_eq!(disconnects().await - before, usize::from(is_suspended), "point {point}");
+        suspended += usize::from(is_suspended);
+        post("resume").await.expect(200);
+        settle().await.unwrap();
+        if is_last {
+            assert!(point > 30 && suspended > 15, "{suspended} of {point}");
+            return;
+        }
+    }
 }

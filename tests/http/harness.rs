@@ -22,7 +22,7 @@ use rrnetd::{
         access::{self, Authority, Cost, LoginThrottle, NewUser, PasswordPool, Role},
         tenant::{self, TenantSpec},
     },
-    http::{Api, Entry, Observed, Settings, State},
+    http::{Api, Entry, Observed, Reloadable, Settings, State},
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -115,14 +115,14 @@ impl Rig {
         let passwords = Arc::new(PasswordPool::new(Cost::TEST).unwrap());
         let stop = CancellationToken::new();
         let streams =
-            rrnetd::http::Streams::new(stop.clone()).with_patience(std::time::Duration::from_secs(1));
+            rrnetd::http::Streams::new(stop.clone()).with_patience(std::time::Duration::from_secs(4));
         let state = State {
             db: (*db).clone(),
             sealer: Arc::clone(&sealer),
             passwords: Arc::clone(&passwords),
             fingerprint_key: SecretBytes::new(vec![5; 16]),
             throttle: Arc::new(LoginThrottle::new()),
-            dictionary: Arc::new(radius::dictionary::builtin::dictionary().unwrap()),
+            dictionary: Reloadable::new(radius::dictionary::builtin::dictionary().unwrap()),
             clock: clock.clone(),
             observed: Observed {
                 directory,
@@ -132,7 +132,7 @@ impl Rig {
             },
             streams: streams.clone(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
-            settings,
+            settings: Reloadable::new(settings),
         };
         let Api { router, routes, document } = rrnetd::http::router(state).unwrap();
         Self {

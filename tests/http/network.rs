@@ -17,7 +17,10 @@ use radius::{
     index::Index,
     secret::SharedSecret,
 };
-use rrnetd::domain::{nas, plan, session, subscriber, tenant};
+use rrnetd::{
+    domain::{nas, plan, session, subscriber, tenant},
+    http::Settings,
+};
 use serde_json::{Value, json};
 
 use crate::harness::{Rig, Tenant};
@@ -47,7 +50,11 @@ pub(crate) struct Accounting<'a> {
 
 impl Network {
     pub(crate) async fn new(db: TestDb) -> Self {
-        let rig = Rig::new(db).await;
+        Self::with(db, Settings::default()).await
+    }
+
+    pub(crate) async fn with(db: TestDb, settings: Settings) -> Self {
+        let rig = Rig::with(db, settings).await;
         let tenant = rig.tenant("warga").await;
         let plan = json!({ "name": "20M", "price": 150_000, "currency": "IDR", "billing": "postpaid",
             "validity": { "months": 1 },

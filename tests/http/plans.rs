@@ -10,7 +10,7 @@ foundation::battery! {
     unknown_fields_are_refused_however_deep,
 }
 
-fn plan(name: &str) -> Value {
+pub(crate) fn plan(name: &str) -> Value {
     json!({
         "name": name, "price": 150_000, "currency": "IDR", "billing": "postpaid", "validity": { "months": 1 },
         "service": { "rateLimit": { "upload": { "rate": 5_000_000 }, "download": { "rate": 20_000_000 } } },

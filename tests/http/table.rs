@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use foundation::testing::TestDb;
 use http::Method;
-use rrnetd::{domain::access::Role, http::Access};
+use rrnetd::{
+    domain::{access::Role, tenant::Feature},
+    http::Access,
+};
 
 use crate::harness::Rig;
 
@@ -61,7 +64,7 @@ async fn every_tenant_route_needs_its_permission(db: TestDb) {
         rig.user(Some(&tenant.scope), &login, role).await;
         let token = rig.login(&login, Some("warga")).await;
         for entry in &rig.routes {
-            let Access::Tenant(permission) = entry.access else { continue };
+            let Access::Tenant(permission, _) = entry.access else { continue };
             let answer = rig.call(entry.method.clone(), &filled(&entry.path)).token(&token).send().await;
             let refused = answer.json()["code"] == "permission_missing";
             assert_eq!(refused, !role.permissions().allow(permission), "{role} {entry:?} {}", answer.text);
@@ -81,7 +84,7 @@ async fn platform_routes_are_for_the_super_admin(db: TestDb) {
         assert!(!matches!(answer.status.as_u16(), 401 | 403), "{path} {}", answer.text);
     }
     for entry in &rig.routes {
-        if matches!(entry.access, Access::Tenant(_)) {
+        if matches!(entry.access, Access::Tenant(..)) {
             let call = || rig.call(entry.method.clone(), &filled(&entry.path)).token(&admin);
             call().send().await.problem("tenant_required");
         }
@@ -98,8 +101,9 @@ async fn every_route_stands_in_the_document(db: TestDb) {
         assert!(operation["tags"][0].is_string(), "{entry:?}");
         let secured = operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty());
         assert_eq!(secured, entry.access != Access::Open, "{entry:?}");
-        if let Access::Tenant(permission) = entry.access {
+        if let Access::Tenant(permission, feature) = entry.access {
             assert_eq!(operation["x-permission"], permission.as_str());
+            assert_eq!(operation["x-feature"].as_str(), feature.map(Feature::as_str));
         }
         let takes_body = matches!(entry.method, Method::PUT | Method::PATCH);
         assert!(!takes_body || operation["requestBody"].is_object(), "{entry:?}");

@@ -16,6 +16,7 @@ use super::{
     config::Config,
     health::Health,
     metrics::{Meters, float},
+    opening::Opening,
     queue::{AppendError, Queue},
     reader::{Reader, Source, StartError, check_start},
     record::{Position, Record},
@@ -27,17 +28,17 @@ use super::{
     writer::Writer,
 };
 
-/// An open journal. It owns the writer's thread; [`Journal::shutdown`], or the drop, ends it.
+/// An open journal, or one that waits for its disk. It owns the writer's thread; [`Journal::shutdown`], or the drop, ends it.
 #[derive(Debug)]
 pub struct Journal {
-    shared: Arc<Shared>,
+    opening: Arc<Opening>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// One worker's way into the journal: it wakes that worker when the worker's own records have become durable.
 #[derive(Debug)]
 pub struct Appender {
-    shared: Arc<Shared>,
+    opening: Arc<Opening>,
     sleeper: Arc<Sleeper>,
 }
 
@@ -64,30 +65,50 @@ impl Journal {
     /// # Errors
     /// The settings, the folder or the segments in it are not fit to go on with: see [`OpenError`].
     pub fn open(config: Config, clock: Clock) -> Result<Self, OpenError> {
-        config.check()?;
-        let storage = Storage::create_folder(&config.folder).map_err(OpenError::Folder)?;
-        let (shared, writer) = prepare(config, clock, storage)?;
+        let (shared, writer) = open(config, clock)?;
         Self::start(shared, writer)
+    }
+
+    /// The same, but where the disk is full, away or failing the journal refuses records, with an alarm, and is opened as
+    /// soon as that is possible.
+    ///
+    /// # Errors
+    /// What no waiting mends: the settings, or segments that are not ours.
+    pub fn open_when_possible(config: Config, clock: Clock) -> Result<Self, OpenError> {
+        match open(config.clone(), clock.clone()) {
+            Ok((shared, writer)) => Self::start(shared, writer),
+            Err(error) if error.is_of_the_disk() => {
+                let opening = Arc::new(Opening::closed());
+                opening.fail(&error, &clock);
+                let door = Arc::clone(&opening);
+                let (pause, time) = (config.retry_every, clock.clone());
+                let again = move || open(config.clone(), clock.clone());
+                let thread = spawn(move || door.run(pause, &time, again))?;
+                Ok(Self { opening, thread: Mutex::new(Some(thread)) })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// One whose writer the test turns by hand.
     #[cfg(test)]
     pub(crate) fn without_thread(shared: Arc<Shared>) -> Self {
-        Self { shared, thread: Mutex::new(None) }
+        Self { opening: Arc::new(Opening::open(shared)), thread: Mutex::new(None) }
     }
 
     pub(crate) fn start(shared: Arc<Shared>, writer: Writer) -> Result<Self, OpenError> {
-        let thread = std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || writer.run())
-            .map_err(OpenError::Thread)?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        let thread = spawn(move || writer.run())?;
+        Ok(Self { opening: Arc::new(Opening::open(shared)), thread: Mutex::new(Some(thread)) })
     }
 
-    /// This journal's id. The database notes its position for each journal by it.
+    /// This journal's id, by which the database notes its position in each journal; `None` until it is open.
     #[must_use]
-    pub fn id(&self) -> JournalId {
-        self.shared.identity.journal
+    pub fn id(&self) -> Option<JournalId> {
+        self.shared().map(|shared| shared.identity.journal)
+    }
+
+    fn shared(&self) -> Option<&Arc<Shared>> {
+        self.opening.shared()
     }
 
     /// Accepts a record into the open group; it is durable once [`Journal::durable`] has reached its position.
@@ -97,66 +118,67 @@ impl Journal {
     /// # Errors
     /// The record is not accepted: the request that it came with must stay unanswered.
     pub fn append(&self, record: &Record<'_>) -> Result<Position, AppendError> {
-        append(&self.shared, record, None)
+        append(&self.opening, record, None)
     }
 
     /// A way in for one worker, which `wake` wakes.
     #[must_use]
     pub fn appender(&self, wake: Wake) -> Appender {
         let sleeper = Arc::new(Sleeper { wake, last: Some(AtomicU64::new(0)) });
-        self.shared.enter(&sleeper);
-        Appender { shared: Arc::clone(&self.shared), sleeper }
+        self.opening.enter(&sleeper);
+        Appender { opening: Arc::clone(&self.opening), sleeper }
     }
 
     /// Has `wake` woken after every group and at every change of alarms, for the drainer and for watchers.
     #[must_use]
     pub fn subscribe(&self, wake: Wake) -> Subscription {
         let sleeper = Arc::new(Sleeper { wake, last: None });
-        self.shared.enter(&sleeper);
+        self.opening.enter(&sleeper);
         Subscription { _sleeper: sleeper }
     }
 
     /// The last durable position: it and all before it survive any crash. Lock-free.
     #[must_use]
     pub fn durable(&self) -> Position {
-        self.shared.durable()
+        self.shared().map_or(Position::NONE, |shared| shared.durable())
     }
 
     /// The last accepted position.
     #[must_use]
     pub fn appended(&self) -> Position {
-        self.shared.queue.appended()
+        self.shared().map_or(Position::NONE, |shared| shared.queue.appended())
     }
 
     /// A reader whose first record is at `from` or, where nothing is there, behind it.
     ///
     /// # Errors
-    /// The journal does not hold that position any more, or cannot have given it out.
+    /// The journal does not hold that position any more, or cannot have given it out, or is not open yet.
     pub fn reader(&self, from: Position) -> Result<Reader, StartError> {
+        let shared = self.shared().ok_or(StartError::NotOpen)?;
         let from = from.max(Position::FIRST);
         let oldest = self.oldest();
         // Positions that a crash made unusable lie between the last durable and the first new one.
-        let last = self.durable().max(self.shared.next.previous());
+        let last = self.durable().max(shared.next.previous());
         check_start(from, oldest, last)?;
-        Ok(Reader::new(Source::Live(Arc::clone(&self.shared)), from))
+        Ok(Reader::new(Source::Live(Arc::clone(shared)), from))
     }
 
     /// The first position that is still there; none before the first segment.
     #[must_use]
     pub fn oldest(&self) -> Option<Position> {
-        self.shared.catalog.lock().oldest()
+        self.shared().and_then(|shared| shared.catalog.lock().oldest())
     }
 
     /// The octets that all segments take on the disk, what is reserved for the open one included.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.shared.catalog.lock().size()
+        self.shared().map_or(0, |shared| shared.catalog.lock().size())
     }
 
     /// Takes note that the database durably has everything up to `applied`, and deletes the segments behind it that
     /// are kept no longer. Call it after each commit of the drainer, and now and then when there is none.
     pub fn release(&self, applied: Position) {
-        let shared = &self.shared;
+        let Some(shared) = self.shared() else { return };
         let now = shared.clock.wall();
         let mut catalog = shared.catalog.lock();
         catalog.apply(applied.min(shared.durable()));
@@ -172,12 +194,12 @@ impl Journal {
     /// The position of the last record that the database is known to have.
     #[must_use]
     pub fn applied(&self) -> Position {
-        self.shared.catalog.lock().applied()
+        self.shared().map_or(Position::NONE, |shared| shared.catalog.lock().applied())
     }
 
     /// How far the database is behind, also shown in the metrics: call it before they are read.
     pub fn lag(&self) -> Lag {
-        let shared = &self.shared;
+        let Some(shared) = self.shared() else { return Lag::default() };
         let now = shared.clock.wall();
         let lag = shared.catalog.lock().lag(now);
         shared.meters.lag_records.set(float(lag.records));
@@ -189,7 +211,7 @@ impl Journal {
     /// What is wrong at present.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.shared.health.lock().clone()
+        self.opening.health()
     }
 
     /// Ends the journal: accepts nothing more, makes durable what was accepted, joins the thread, unlocks the folder.
@@ -198,15 +220,19 @@ impl Journal {
     /// # Errors
     /// The disk refused what was left.
     pub fn shutdown(&self) -> Result<(), ShutdownError> {
-        self.shared.queue.close();
+        self.opening.close();
+        if let Some(shared) = self.shared() {
+            shared.queue.close();
+        }
         if let Some(thread) = self.thread.lock().take()
             && thread.join().is_err()
         {
             tracing::error!("the journal's thread had panicked");
         }
-        *self.shared.lock.lock() = None;
+        let Some(shared) = self.shared() else { return Ok(()) };
+        *shared.lock.lock() = None;
         let appended = self.appended().max(self.durable());
-        match appended.since(self.durable().max(self.shared.next.previous())) {
+        match appended.since(self.durable().max(shared.next.previous())) {
             0 => Ok(()),
             records => Err(ShutdownError { records }),
         }
@@ -228,25 +254,36 @@ impl Appender {
     /// # Errors
     /// The record is not accepted: the request that it came with must stay unanswered.
     pub fn append(&self, record: &Record<'_>) -> Result<Position, AppendError> {
-        append(&self.shared, record, self.sleeper.last.as_ref())
+        append(&self.opening, record, self.sleeper.last.as_ref())
     }
 
     /// The last durable position. Lock-free.
     #[must_use]
     pub fn durable(&self) -> Position {
-        self.shared.durable()
+        self.opening.shared().map_or(Position::NONE, |shared| shared.durable())
     }
 
     /// Whether nothing that was appended here still waits for the disk.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let last = self.sleeper.last.as_ref().map_or(0, |last| last.load(Ordering::Relaxed));
-        last <= self.shared.durable().number()
+        last <= self.durable().number()
     }
 }
 
-fn append(shared: &Shared, record: &Record<'_>, last: Option<&AtomicU64>) -> Result<Position, AppendError> {
+fn append(opening: &Opening, record: &Record<'_>, last: Option<&AtomicU64>) -> Result<Position, AppendError> {
+    let shared = opening.shared().ok_or_else(|| opening.refuse())?;
     shared.queue.append(record, last).inspect_err(|error| shared.meters.refused(*error))
+}
+
+fn spawn(run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    std::thread::Builder::new().name("journal".to_owned()).spawn(run).map_err(OpenError::Thread)
+}
+
+fn open(config: Config, clock: Clock) -> Result<(Arc<Shared>, Writer), OpenError> {
+    config.check()?;
+    let storage = Storage::create_folder(&config.folder).map_err(OpenError::Folder)?;
+    prepare(config, clock, storage)
 }
 
 /// Locks, surveys and repairs the folder, and makes the writer, which does not run yet.

@@ -9,6 +9,7 @@
 //! * While the writer writes and syncs one group, the next one fills: load makes groups larger, not latency longer.
 //! * The drainer follows with a [`Reader`] and says with [`Journal::release`] what the database has; only then are
 //!   segments deleted.
+//! * [`Journal::open_when_possible`] makes one whose disk may be away at the start: it refuses records until it is back.
 //! * [`inspect()`] reads a folder that no daemon uses.
 //!
 //! Two disks' habits are relied on: a sector is written whole or not at all, also when what it held before is written
@@ -22,6 +23,7 @@ mod handle;
 mod health;
 mod inspect;
 mod metrics;
+mod opening;
 mod queue;
 mod reader;
 mod record;

@@ -29,6 +29,9 @@ pub enum StartError {
         /// The last durable position.
         last: Position,
     },
+    /// The journal's disk is away, and it is not open yet.
+    #[error("the journal is not open yet")]
+    NotOpen,
 }
 
 /// A segment could not be read. The reader stays where it was and may be asked again.

@@ -25,11 +25,15 @@ impl Owner {
         Self { key: *id.as_bytes(), is_subscriber: true }
     }
 
-    /// A hash for tables and shards: ids are random already, and nobody outside chooses them.
+    /// A hash for tables and shards: ids are random already, and nobody outside chooses them. Both halves of the product are
+    /// folded, so that all bits of an id reach all bits of its hash.
     pub(super) fn hash(&self) -> u64 {
         let (high, low) = self.key.split_at(8);
         let word = |octets: &[u8]| u64::from_le_bytes(octets.try_into().unwrap_or_default());
-        (word(low) ^ word(high).rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        let mixed = word(low) ^ word(high).rotate_left(29);
+        let product = u128::from(mixed) * 0x9e37_79b9_7f4a_7c15;
+        let [lower, upper] = [product, product >> 64].map(|half| half & u128::from(u64::MAX));
+        u64::try_from(lower ^ upper).unwrap_or(0)
     }
 }
 
@@ -155,4 +159,32 @@ pub struct ClosedSession {
     pub subscriber: Option<SubscriberId>,
     /// Its progress, with the end.
     pub progress: Progress,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::live::{limits::SHARDS, table::shard_of};
+
+    /// The tables within a shard look at the lowest bits and the seven highest: they must differ there, whatever differs in an id.
+    #[test]
+    fn a_shard_spreads_its_own() {
+        for place in [0, 3, 8, 12] {
+            let hashes: Vec<u64> = (0..100_000_u32)
+                .map(|number| {
+                    let mut octets = [0x5a; 16];
+                    octets[place..place + 4].copy_from_slice(&number.to_be_bytes());
+                    Owner::subscriber(SubscriberId::from_bytes(octets)).hash()
+                })
+                .collect();
+            let shards: HashSet<usize> = hashes.iter().map(|hash| shard_of(*hash)).collect();
+            assert_eq!(shards.len(), SHARDS, "octets from {place} on");
+            let here: Vec<u64> = hashes.into_iter().filter(|hash| shard_of(*hash) == 7).collect();
+            let tags: HashSet<u64> = here.iter().map(|hash| hash >> 57).collect();
+            let buckets: HashSet<u64> = here.iter().map(|hash| hash & 127).collect();
+            assert!(here.len() > 50 && tags.len() > 30 && buckets.len() > 30, "{place}: {}", here.len());
+        }
+    }
 }

@@ -421,10 +421,10 @@ impl Context<'_, '_> {
     }
 }
 
-/// The shard that a hash falls into, by its upper bits: the tables within use the lower ones.
+/// The shard that a hash falls into, by bits from its middle: the tables within tell entries apart by the lowest bits and by
+/// the seven highest. Were those the same for a whole shard, every look-up would compare with all that stand close by.
 pub(super) fn shard_of(hash: u64) -> usize {
-    const SHIFT: u32 = u64::BITS - SHARDS.trailing_zeros();
-    usize::try_from(hash >> SHIFT).unwrap_or(0)
+    usize::try_from(hash >> 32).unwrap_or(0) & (SHARDS - 1)
 }
 
 pub(super) fn location(shard: usize, slot: u32) -> Location {

@@ -129,11 +129,13 @@ pub struct Running {
 }
 
 impl Running {
-    /// Opens the sockets and starts the thread.
+    /// Opens the sockets and starts the thread. A router that is silent for `patience` is given up, after 30 s at the most.
     ///
     /// # Errors
     /// When the system gives no socket, thread or randomness.
-    pub fn start(clock: Clock) -> io::Result<Self> {
+    pub fn start(clock: Clock, patience: Duration) -> io::Result<Self> {
+        let limits = Limits::default();
+        let limits = Limits { patience: patience.min(limits.patience), ..limits };
         let options = Options { share_port: false, receive_buffer: RECEIVE_BUFFER };
         let v4 = UdpSocket::bind(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0), options)?;
         // A machine without IPv6 has no IPv6 routers to talk to.
@@ -145,7 +147,7 @@ impl Running {
         let (orders, receiver) = mpsc::sync_channel(ORDERS);
         let sender = Sender { orders, wake: wake.clone() };
         let worker = Worker {
-            client: Client::new(Limits::default(), Box::new(random(u64::from_ne_bytes(seed)))),
+            client: Client::new(limits, Box::new(random(u64::from_ne_bytes(seed)))),
             sockets: [Some(v4), v6],
             waiting: HashMap::new(),
             by_session: HashMap::new(),

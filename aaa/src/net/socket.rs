@@ -382,6 +382,17 @@ impl Outbox {
             .unwrap_or_default()
     }
 
+    /// The buffers of the kept datagrams, each [`DATAGRAM_OCTETS`] long.
+    pub fn kept(&mut self) -> impl Iterator<Item = &mut [u8]> {
+        self.arrays.buffers.chunks_mut(DATAGRAM_OCTETS).take(self.count)
+    }
+
+    /// How many datagrams are kept.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
     /// Copies a ready datagram in; the caller has made sure that it fits.
     pub fn push(&mut self, bytes: &[u8], end: End) {
         if let Some(slot) = self.slot() {

@@ -13,7 +13,10 @@ use std::{
 };
 
 use base::{Clock, Now};
-use radius::replay::{ReplayCache, Slot, Verdict};
+use radius::{
+    replay::{Key, ReplayCache, Slot, Verdict},
+    sign::{self, Unsigned},
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{
@@ -23,7 +26,7 @@ use super::{
 };
 use crate::{
     journal::{Appender, Journal, Record, Wake},
-    policy::{Action, Datagram, Payload, Policy, Port, Scratch},
+    policy::{Action, Datagram, Payload, Policy, Port, Scratch, Signer},
 };
 
 /// Batches taken from one socket before the others have their turn: 256 datagrams, about a millisecond of work, bound
@@ -54,6 +57,16 @@ pub(super) struct Listener {
     pub(super) port: Port,
 }
 
+/// A reply in an outbox that is to be signed.
+struct Pending {
+    /// Its place in the outbox.
+    place: usize,
+    length: usize,
+    signer: Signer,
+    /// Its entry in the duplicate cache, which gets the reply once it is signed.
+    slot: Slot,
+}
+
 /// One worker's state.
 pub(super) struct Worker {
     shared: Shared,
@@ -62,6 +75,8 @@ pub(super) struct Worker {
     appender: Appender,
     stop: Arc<AtomicBool>,
     outboxes: Vec<Outbox>,
+    /// The replies in each outbox that are still to be signed.
+    unsigned: Vec<Vec<Pending>>,
     replay: ReplayCache,
     parked: Parked,
     scratch: Scratch,
@@ -79,6 +94,7 @@ impl Worker {
     ) -> Self {
         Self {
             outboxes: listeners.iter().map(|_| Outbox::new()).collect(),
+            unsigned: listeners.iter().map(|_| Vec::with_capacity(BATCH)).collect(),
             counters: Counters::new(number, listeners.len()),
             appender: shared.journal.appender(wake.clone()),
             shared,
@@ -87,7 +103,7 @@ impl Worker {
             stop,
             replay,
             parked: Parked::default(),
-            scratch: Scratch::new(),
+            scratch: Scratch::new().signing_later(),
         }
     }
 
@@ -150,7 +166,7 @@ impl Worker {
             for received in inbox.datagrams() {
                 self.handle(policy, now, index, &received);
             }
-            self.send(index);
+            self.send(now, index);
             if count < BATCH {
                 break;
             }
@@ -188,11 +204,11 @@ impl Worker {
             Err(reason) => return self.counters.dropped(reason),
         };
         if self.outboxes[index].is_full() {
-            self.send(index);
+            self.send(now, index);
         }
         let slot = match self.replay.check(now.monotonic, &request.key()) {
             Verdict::New(slot) => slot,
-            Verdict::InProgress => return,
+            Verdict::InProgress => return self.answer_again(now, index, &request.key(), end),
             Verdict::Reply(bytes) => return self.outboxes[index].push(bytes, end),
         };
         *claimed = Some(slot);
@@ -201,6 +217,11 @@ impl Worker {
             Action::Reply { length } => {
                 self.replay.answer(now.monotonic, slot, self.outboxes[index].composed(length));
                 self.outboxes[index].keep(length, end);
+            }
+            Action::Sign { length } => {
+                let place = self.outboxes[index].len();
+                self.outboxes[index].keep(length, end);
+                self.unsigned[index].push(Pending { place, length, signer: request.signer(), slot });
             }
             Action::Delay { .. } | Action::Record { .. } if self.parked.is_full() => {
                 self.counters.parked_full.add(1);
@@ -237,6 +258,43 @@ impl Worker {
         }
     }
 
+    /// Answers the copy of a request whose reply is in the same batch, and only lacks its signature.
+    fn answer_again(&mut self, now: Now, index: usize, key: &Key, end: End) {
+        if self.unsigned[index].is_empty() {
+            return;
+        }
+        self.sign(now, index);
+        if self.outboxes[index].is_full() {
+            self.send(now, index);
+        }
+        match self.replay.check(now.monotonic, key) {
+            Verdict::Reply(bytes) => self.outboxes[index].push(bytes, end),
+            Verdict::New(slot) => {
+                self.replay.forget(slot);
+            }
+            Verdict::InProgress => {}
+        }
+    }
+
+    /// Signs what is to be signed in one outbox, together, and keeps it for copies of its requests.
+    fn sign(&mut self, now: Now, index: usize) {
+        let Self { outboxes, unsigned, replay, .. } = self;
+        let (outbox, pending) = (&mut outboxes[index], &mut unsigned[index]);
+        let mut wanted = pending.iter().peekable();
+        let mut replies = Vec::with_capacity(pending.len());
+        for (place, buffer) in outbox.kept().enumerate() {
+            if let Some(Pending { length, signer, .. }) = wanted.next_if(|pending| pending.place == place) {
+                replies.push(Unsigned { buffer, length: *length, secret: signer.secret() });
+            }
+        }
+        sign::sign(&mut replies);
+        for (reply, pending) in replies.iter().zip(&*pending) {
+            replay.answer(now.monotonic, pending.slot, reply.buffer.get(..reply.length).unwrap_or_default());
+        }
+        drop(replies);
+        pending.clear();
+    }
+
     /// Sends the parked replies that are due.
     fn release(&mut self, now: Now) {
         let durable = self.appender.durable();
@@ -245,7 +303,7 @@ impl Worker {
                 Release::Due(Reply { socket, end, slot, bytes }) => {
                     self.replay.answer(now.monotonic, slot, &bytes);
                     if self.outboxes[socket].is_full() {
-                        self.send(socket);
+                        self.send(now, socket);
                     }
                     self.outboxes[socket].push(&bytes, end);
                     self.parked.recycle(bytes);
@@ -258,11 +316,14 @@ impl Worker {
             }
         }
         for index in 0..self.listeners.len() {
-            self.send(index);
+            self.send(now, index);
         }
     }
 
-    fn send(&mut self, index: usize) {
+    fn send(&mut self, now: Now, index: usize) {
+        if !self.unsigned[index].is_empty() {
+            self.sign(now, index);
+        }
         let outbox = &mut self.outboxes[index];
         if !outbox.is_empty() {
             let refused = self.listeners[index].socket.send(outbox);

@@ -39,6 +39,12 @@ pub enum Action {
         /// Its octets in the caller's buffer.
         length: usize,
     },
+    /// Sign the reply, together with others, and send it: in place of [`Action::Reply`] where the worker
+    /// [asked for it](super::Scratch::signing_later).
+    Sign {
+        /// Its octets in the caller's buffer.
+        length: usize,
+    },
     /// Send the reply later, without holding the worker: a reject's delay.
     Delay {
         /// Its octets in the caller's buffer.

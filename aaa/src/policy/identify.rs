@@ -8,6 +8,7 @@ use radius::{
     index::{Index, Presence},
     packet::Packet,
     replay::Key,
+    secret::SharedSecret,
     service::{Ask, Service},
 };
 
@@ -52,6 +53,12 @@ impl<'a> Identified<'a> {
         &self.sender.router
     }
 
+    /// The secret shared with it, held on to: replies are signed with it once the request is gone.
+    #[must_use]
+    pub fn signer(&self) -> Signer {
+        Signer(Arc::clone(&self.sender))
+    }
+
     /// The router's tenant; `None` while the directory does not know it.
     pub(super) fn tenant(&self) -> Option<&Tenant> {
         self.sender.tenant.as_deref()
@@ -60,6 +67,18 @@ impl<'a> Identified<'a> {
     /// What is observed of the router.
     pub(super) fn state(&self) -> &Arc<RouterState> {
         &self.sender.state
+    }
+}
+
+/// What signs the replies to a router.
+#[derive(Debug)]
+pub struct Signer(Arc<Sender>);
+
+impl Signer {
+    /// The secret.
+    #[must_use]
+    pub fn secret(&self) -> &SharedSecret {
+        &self.0.router.secret
     }
 }
 

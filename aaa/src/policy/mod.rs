@@ -48,7 +48,7 @@ pub use authorize::find_subscriber;
 pub use class::ClassKey;
 pub use contract::{Action, Datagram, DropReason, Payload, Port};
 pub use first_use::{FIRST_USE_VERSION, FirstUse};
-pub use identify::Identified;
+pub use identify::{Identified, Signer};
 pub use scratch::Scratch;
 pub use service::Service;
 
@@ -261,7 +261,9 @@ impl Policy {
         if scratch.sampler.takes(view.tenant(), now.wall) {
             self.log(now, request, access, outcome, Some(view.id()));
         }
-        let Some(mac) = grant.learnt else { return Action::Reply { length } };
+        let Some(mac) = grant.learnt else {
+            return if scratch.is_signing_later { Action::Sign { length } } else { Action::Reply { length } };
+        };
         let first = FirstUse { subscriber: view.id(), mac, session: grant.session };
         Action::Record {
             length,

@@ -81,7 +81,9 @@ pub(super) fn accept(
         reply.octets(AttributeType::CHARGEABLE_USER_IDENTITY, &identity)?;
     }
     reply.proxy_states(&request.index)?;
-    Ok(reply.finish(secret))
+    // What a first use waits for is copied at once, and so is signed at once.
+    let is_signed_later = scratch.is_signing_later && grant.learnt.is_none();
+    Ok(if is_signed_later { reply.finish_unsigned() } else { reply.finish(secret) })
 }
 
 /// An Access-Reject; answers its length. It tells an outsider nothing: the same for a wrong password and a suspended

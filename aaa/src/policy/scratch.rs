@@ -25,6 +25,8 @@ pub struct Scratch {
     /// The first use that the last answer waits for.
     pub(super) first_use: Option<FirstUse>,
     pub(super) memo: Memo,
+    /// Whether the worker signs Accepts itself.
+    pub(super) is_signing_later: bool,
 }
 
 impl Scratch {
@@ -52,7 +54,15 @@ impl Scratch {
             composed: [0; FIRST_USE_OCTETS],
             first_use: None,
             memo: Memo::new(),
+            is_signing_later: false,
         }
+    }
+
+    /// For a worker that signs the Accepts of a batch together: they come as [`Action::Sign`](super::Action::Sign).
+    #[must_use]
+    pub const fn signing_later(mut self) -> Self {
+        self.is_signing_later = true;
+        self
     }
 
     /// The first octets of the composed record.

@@ -7,7 +7,7 @@ mod chain;
 mod entry;
 mod list;
 
-pub use chain::{Hash, Verified, VerifyError, verify};
+pub use chain::{Hash, Head, ParseHeadError, Verified, VerifyError, heads, trails, verify};
 pub(crate) use chain::{Link, START, link};
 pub use entry::{Entry, Masked};
 pub use list::{Filter, Recorded, list};

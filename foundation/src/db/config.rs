@@ -22,6 +22,9 @@ pub struct Config {
     pub connections: u32,
     /// How long to wait for a connection.
     pub acquire_timeout: Duration,
+    /// SQLite's file may be out of use for now, because its disk is full, read-only or away: it is opened when it is first used,
+    /// as PostgreSQL always is. Default: no.
+    pub may_wait: bool,
 }
 
 impl Config {
@@ -33,6 +36,7 @@ impl Config {
             readers: DEFAULT_READERS,
             connections: DEFAULT_CONNECTIONS,
             acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT,
+            may_wait: false,
         }
     }
 }

@@ -128,6 +128,14 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+/// Whether the database is down, and the statement not to blame.
+pub(super) fn is_unavailable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(cause) => matches!(kind(cause.as_ref()), Kind::Unavailable),
+        error => matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed),
+    }
+}
+
 enum Kind {
     Unique,
     ForeignKey,

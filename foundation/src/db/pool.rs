@@ -14,7 +14,7 @@ use super::{
     FaultPoints,
     config::{Config, Kind},
     conn::{Conn, Inner},
-    error::{Error, Result},
+    error::{self, Error, Result},
     hold::{HoldTimes, Holds},
 };
 use crate::{Tx, wake::Wake};
@@ -236,7 +236,6 @@ impl fmt::Debug for Db {
 
 async fn open_sqlite(config: &Config, path: &Path) -> Result<Pools, OpenError> {
     let failed = |source| OpenError::Sqlite { path: path.display().to_string(), source };
-    make_private(path).map_err(|error| failed(sqlx::Error::Io(error)))?;
     let common = SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(BUSY_TIMEOUT)
@@ -246,7 +245,7 @@ async fn open_sqlite(config: &Config, path: &Path) -> Result<Pools, OpenError> {
         // What a statement of many rows notes down to undo itself stays out of files.
         .pragma("temp_store", "memory");
     // The writer first: readers cannot turn the log on.
-    let writer = SqlitePoolOptions::new()
+    let options = SqlitePoolOptions::new()
         .max_connections(1)
         .min_connections(1)
         .idle_timeout(None)
@@ -260,26 +259,43 @@ async fn open_sqlite(config: &Config, path: &Path) -> Result<Pools, OpenError> {
                 connection.ping().await?;
                 Ok(!connection.is_in_transaction())
             })
-        })
-        .connect_with(
-            common
-                .clone()
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
-                .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string()),
-        )
-        .await
-        .map_err(failed)?;
-    // A file that cannot be written is found now, not at the first payment.
-    let probe: Result<Transaction<'static, Sqlite>, _> = writer.begin_with("BEGIN IMMEDIATE").await;
-    probe.map_err(failed)?.rollback().await.map_err(failed)?;
+        });
+    let write = common
+        .clone()
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string());
+    let writer = match open_writer(path, &options, &write).await {
+        Err(error) if config.may_wait && error::is_unavailable(&error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                database.path = %path.display(),
+                "the database cannot be used now; it is opened as soon as it can be"
+            );
+            options.connect_lazy_with(write)
+        }
+        opened => opened.map_err(failed)?,
+    };
     let readers = SqlitePoolOptions::new()
         .max_connections(config.readers)
         .test_before_acquire(false)
         .acquire_timeout(config.acquire_timeout)
         .connect_lazy_with(common.read_only(true));
     Ok(Pools::Sqlite { writer, readers })
+}
+
+async fn open_writer(
+    path: &Path,
+    options: &SqlitePoolOptions,
+    write: &SqliteConnectOptions,
+) -> Result<SqlitePool, sqlx::Error> {
+    make_private(path).map_err(sqlx::Error::Io)?;
+    let writer = options.clone().connect_with(write.clone()).await?;
+    // A file that cannot be written is found now, not at the first payment.
+    let probe: Transaction<'static, Sqlite> = writer.begin_with("BEGIN IMMEDIATE").await?;
+    probe.rollback().await?;
+    Ok(writer)
 }
 
 /// Makes a missing file readable by its owner alone: it holds names, addresses and password hashes.

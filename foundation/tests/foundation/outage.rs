@@ -5,7 +5,7 @@ use std::time::Duration;
 use foundation::{
     Db,
     change::Change,
-    db::{Config, Error, Sql, dialect},
+    db::{Config, DatabaseUrl, Error, Sql, dialect},
     testing::{TestDb, on_postgres, on_sqlite},
     wake::{Woken, relay},
 };
@@ -161,5 +161,33 @@ fn the_file_is_its_owners_alone() {
             let mode = std::fs::metadata(&file).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{file}");
         }
+    });
+}
+
+#[test]
+fn a_file_whose_disk_is_away_is_unavailable_until_it_is_back() {
+    on_sqlite(|_| async {
+        let home = tempfile::tempdir().unwrap();
+        let (disk, away) = (home.path().join("disk"), home.path().join("away"));
+        std::fs::create_dir(&disk).unwrap();
+        let config =
+            Config { acquire_timeout: PATIENCE, ..Config::new(DatabaseUrl::sqlite(disk.join("a.db"))) };
+        let first = Db::open(&config).await.unwrap();
+        let mut tx = first.begin().await.unwrap();
+        tx.query(TALLY).execute().await.unwrap();
+        tx.commit().await.unwrap();
+        first.close().await;
+        std::fs::rename(&disk, &away).unwrap();
+
+        assert!(Db::open(&config).await.is_err(), "unless it is told to wait");
+        let db = Db::open(&Config { may_wait: true, ..config.clone() }).await.unwrap();
+        let down = insert(&db, 1, "while away").await.unwrap_err();
+        assert!(down.is_unavailable(), "{down:?}");
+        let down = count(&db).await.unwrap_err();
+        assert!(down.is_unavailable(), "{down:?}");
+        std::fs::rename(&away, &disk).unwrap();
+        insert(&db, 1, "after").await.unwrap();
+        assert_eq!(count(&db).await.unwrap(), 1);
+        db.close().await;
     });
 }

@@ -182,6 +182,16 @@ impl<'b> Composer<'b> {
         self.buffer.get(4..).and_then(|bytes| bytes.first_chunk()).copied().unwrap_or(ZERO)
     }
 
+    /// Writes the length and leaves the signatures to [`sign`](crate::sign::sign): for a reply that
+    /// [`Composer::reply`] or [`Composer::bare_reply`] began. Answers the packet's length in the buffer.
+    pub fn finish_unsigned(self) -> usize {
+        let octets = u16::try_from(self.length).unwrap_or(u16::MAX).to_be_bytes();
+        if let Some(packet) = self.buffer.get_mut(..self.length) {
+            write(packet, 2, &octets);
+        }
+        self.length
+    }
+
     /// Writes the length, then Message-Authenticator if there is one, then the header's authenticator if it is a
     /// signature. Answers the packet's length in the buffer.
     pub fn finish(self, secret: &SharedSecret) -> usize {

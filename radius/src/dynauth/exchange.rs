@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use super::request::{Kind, Request};
-use super::schedule::{LONGEST_EXCHANGE, MOST_COPIES, wait_after};
+use super::schedule::{MOST_COPIES, wait_after};
 use super::{Pair, Ticket};
 use crate::packet::Authenticator;
 use crate::secret::SharedSecret;
@@ -21,13 +21,20 @@ pub(super) struct Exchange {
     /// When the first copy was sent; `None` while it is queued.
     first_sent: Option<Duration>,
     copies: u8,
+    /// How long after the first copy it ends.
+    patience: Duration,
     wait: Duration,
     /// When something is due; `None` while a copy is queued.
     deadline: Option<Duration>,
 }
 
 impl Exchange {
-    pub(super) fn new(request: &Request<'_>, identifier: u8, datagram: Box<[u8]>) -> Self {
+    pub(super) fn new(
+        request: &Request<'_>,
+        identifier: u8,
+        datagram: Box<[u8]>,
+        patience: Duration,
+    ) -> Self {
         Self {
             kind: request.kind,
             pair: request.pair,
@@ -37,6 +44,7 @@ impl Exchange {
             datagram,
             first_sent: None,
             copies: 0,
+            patience,
             wait: Duration::ZERO,
             deadline: None,
         }
@@ -59,7 +67,7 @@ impl Exchange {
 
     /// Whether there is nothing more to try.
     pub(super) fn is_over(&self, now: Duration) -> bool {
-        self.copy() >= MOST_COPIES || self.elapsed(now) >= LONGEST_EXCHANGE
+        self.copy() >= MOST_COPIES || self.elapsed(now) >= self.patience
     }
 
     pub(super) fn elapsed(&self, now: Duration) -> Duration {
@@ -129,7 +137,7 @@ impl Exchanges {
         exchange.wait = wait_after(exchange.copies, exchange.wait, random());
         exchange.copies = exchange.copies.saturating_add(1);
         let first = *exchange.first_sent.get_or_insert(now);
-        let deadline = now.saturating_add(exchange.wait).min(first.saturating_add(LONGEST_EXCHANGE));
+        let deadline = now.saturating_add(exchange.wait).min(first.saturating_add(exchange.patience));
         exchange.deadline = Some(deadline);
         self.deadlines.insert((deadline, ticket.index));
         Some(exchange)

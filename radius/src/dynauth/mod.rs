@@ -40,6 +40,7 @@ pub use request::{Kind, Request, Session, SubmitError};
 
 use exchange::{Exchange, Exchanges};
 use identifier::Identifiers;
+use schedule::LONGEST_EXCHANGE;
 
 use crate::attribute::{AttributeType, ErrorCause};
 use crate::authenticator::{MessageAuthenticator, verify_reply};
@@ -60,11 +61,13 @@ pub struct Limits {
     pub exchanges: usize,
     /// Most requests at once between one local and one remote address, at most 256.
     pub per_pair: usize,
+    /// How long after its first copy a request to a silent router is given up: 30 s (RFC 5080 §2.2.1), or less.
+    pub patience: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { exchanges: EXCHANGES, per_pair: PER_PAIR }
+        Self { exchanges: EXCHANGES, per_pair: PER_PAIR, patience: LONGEST_EXCHANGE }
     }
 }
 
@@ -180,7 +183,8 @@ impl Client {
         let identifier =
             self.identifiers.find_free(pair, per_pair, &mut self.random).ok_or(SubmitError::Busy)?;
         let datagram = request.compose(identifier)?;
-        let ticket = self.exchanges.insert(Exchange::new(request, identifier, datagram));
+        let ticket =
+            self.exchanges.insert(Exchange::new(request, identifier, datagram, self.limits.patience));
         self.identifiers.take(pair, identifier, ticket);
         self.queued.push_back(ticket);
         self.counters.submitted += 1;

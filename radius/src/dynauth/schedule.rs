@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(16);
 /// MRC, the most copies (RFC 5080 §2.2.1).
 pub(super) const MOST_COPIES: u8 = 5;
 
-/// MRD, the longest time from the first datagram to the end (RFC 5080 §2.2.1).
+/// MRD, the longest time from the first datagram to the end (RFC 5080 §2.2.1), unless less is asked for.
 pub(super) const LONGEST_EXCHANGE: Duration = Duration::from_secs(30);
 
 /// The wait after copy number `copy` (0 is the first datagram), where `before` is the wait before it. `random` spreads it by

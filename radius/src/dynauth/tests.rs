@@ -382,6 +382,13 @@ fn copies_are_counted() {
 
 /// RFC 5080 §2.2.1: the jitter is a tenth to both sides and comes from the caller.
 #[test]
+fn less_patience_ends_sooner() {
+    let limits = Limits { patience: at(1_000), ..Limits::default() };
+    let (times, end) = silence(&mut client_with(limits, 0x7fff), &secret());
+    assert_eq!((times.as_slice(), end), ([at(0), at(300)].as_slice(), at(1_000)));
+}
+
+#[test]
 fn waits_are_spread() {
     let first_wait = |random| {
         let (times, _) = silence(&mut client_with(Limits::default(), random), &secret());
@@ -437,7 +444,8 @@ fn reply_before_the_request_is_dropped() {
 #[test]
 fn identifiers_are_per_pair() {
     let secret = secret();
-    let mut client = client_with(Limits { exchanges: 1_000, per_pair: 300 }, 0x1234_56fe);
+    let mut client =
+        client_with(Limits { exchanges: 1_000, per_pair: 300, ..Limits::default() }, 0x1234_56fe);
     let mut identifiers = HashSet::new();
     let mut datagrams = Vec::new();
     for _ in 0..256 {
@@ -479,7 +487,7 @@ fn identifiers_are_used_in_turn() {
 #[test]
 fn requests_are_bounded() {
     let secret = secret();
-    let mut client = client_with(Limits { exchanges: 3, per_pair: 2 }, 0);
+    let mut client = client_with(Limits { exchanges: 3, per_pair: 2, ..Limits::default() }, 0);
     client.submit(&request(&secret)).unwrap();
     client.submit(&request(&secret)).unwrap();
     assert_eq!(client.submit(&request(&secret)), Err(SubmitError::Busy));
@@ -498,7 +506,7 @@ fn requests_are_bounded() {
 #[test]
 fn cancelled() {
     let secret = secret();
-    let mut client = client_with(Limits { exchanges: 2, per_pair: 2 }, 0);
+    let mut client = client_with(Limits { exchanges: 2, per_pair: 2, ..Limits::default() }, 0);
     let ticket = client.submit(&request(&secret)).unwrap();
     let datagram = sent(&mut client, at(0));
     assert!(client.cancel(ticket));
@@ -597,7 +605,7 @@ proptest! {
     fn every_request_ends_once(steps in steps(), seed: u32) {
         let secret = secret();
         let mut random = seed;
-        let mut client = Client::new(Limits { exchanges: 20, per_pair: 8 }, Box::new(move || {
+        let mut client = Client::new(Limits { exchanges: 20, per_pair: 8, ..Limits::default() }, Box::new(move || {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             random >> 4
         }));

@@ -8,6 +8,7 @@ use foundation::{Conn, Origin, Tx, audit, audit::Masked, db};
 use serde::Serialize;
 
 use super::{
+    super::tenant::limit::{self, Limit, LimitReached, TakeError},
     super::values::{Invalid, Stale, Version, invalid::ensure, text},
     Authority, Permissions, PreparedPassword, Role, store,
 };
@@ -97,9 +98,21 @@ pub enum UserError {
         /// The other's.
         other: Role,
     },
+    /// The tenant has as many people as it may have.
+    #[error(transparent)]
+    LimitReached(#[from] LimitReached),
     /// The database refused.
     #[error("the user cannot be stored")]
     Database(#[from] db::Error),
+}
+
+impl From<TakeError> for UserError {
+    fn from(error: TakeError) -> Self {
+        match error {
+            TakeError::Reached(reached) => Self::LimitReached(reached),
+            TakeError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
 /// Makes a person in the origin's tenant, or on the platform. `manager` is the authority of who does it (the daemon
@@ -139,6 +152,9 @@ pub async fn create_user(
         created_at: now,
         updated_at: now,
     };
+    if let Some(tenant) = tenant {
+        limit::take(tx, &origin.act().within(tenant), Limit::PanelUsers, 1).await?;
+    }
     if !store::user::insert(tx, &user, &password.hash).await? {
         return Err(UserError::LoginTaken);
     }
@@ -224,6 +240,9 @@ pub async fn delete_user(
 ) -> Result<(), UserError> {
     let user = load_user(tx, origin, id).await?;
     allow(manager, &user)?;
+    if let Some(tenant) = user.tenant {
+        limit::give_back(tx, &origin.act().within(tenant), Limit::PanelUsers, 1).await?;
+    }
     store::user::delete(tx, id, origin.act().now).await?;
     store::session::end_all(tx, id, None, origin.act().now).await?;
     store::api_token::revoke_all_of(tx, id, origin.act().now).await?;

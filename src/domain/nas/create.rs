@@ -4,7 +4,10 @@ use base::{RouterId, Scope, SecretString, seal::Sealer};
 use foundation::{Tx, audit, db};
 
 use super::{
-    super::values::{Entry, Invalid, Version},
+    super::{
+        tenant::limit::{self, Limit, LimitReached, TakeError},
+        values::{Entry, Invalid, Version},
+    },
     Router, RouterCreated, RouterSpec, SecretError, secret, store,
 };
 
@@ -29,9 +32,21 @@ pub enum CreateError {
     /// Its secret cannot be accepted.
     #[error("the router's secret cannot be accepted")]
     Secret(#[from] SecretError),
+    /// The tenant has as many routers as it may have.
+    #[error(transparent)]
+    LimitReached(#[from] LimitReached),
     /// The database refused.
     #[error("the router cannot be stored")]
     Database(#[from] db::Error),
+}
+
+impl From<TakeError> for CreateError {
+    fn from(error: TakeError) -> Self {
+        match error {
+            TakeError::Reached(reached) => Self::LimitReached(reached),
+            TakeError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
 /// Adds a router. Without a secret one is made.
@@ -53,6 +68,7 @@ pub async fn create(
         updated_at: scope.now(),
     };
     let (secret, _) = secret::choose(wanted)?;
+    limit::take(tx, scope, Limit::Routers, 1).await?;
     secret::ensure_distinct(tx, sealer, &router, &secret).await?;
     let sealed = sealer.seal(&secret::place(scope.tenant(), &router.id), secret.expose().as_bytes());
     if !store::insert(tx, scope, &router, &sealed).await? {

@@ -3,7 +3,13 @@
 use base::{RouterId, Scope};
 use foundation::{Tx, audit, db};
 
-use super::{super::values::Entry, RouterDeleted, store};
+use super::{
+    super::{
+        tenant::limit::{self, Limit},
+        values::Entry,
+    },
+    RouterDeleted, store,
+};
 
 /// Why a router cannot be removed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +39,7 @@ pub async fn delete(tx: &mut Tx, scope: &Scope, id: RouterId) -> Result<(), Dele
     if bound > 0 {
         return Err(DeleteError::InUse(bound));
     }
+    limit::give_back(tx, scope, Limit::Routers, 1).await?;
     store::delete(tx, scope, id).await?;
     tx.publish(scope, &RouterDeleted { router: id });
     tx.audit(scope, audit::Entry::new("router.delete", "router", id).before(&router));

@@ -14,7 +14,7 @@ use aaa::{
     journal::{Batch, Journal, Position, ReadError, Reader, StartError, Stored, Wake},
     policy::ClassKey,
 };
-use base::Clock;
+use base::{Clock, JournalId};
 use foundation::{Db, db};
 use metrics::counter;
 use tokio::io::{Interest, unix::AsyncFd};
@@ -73,10 +73,13 @@ enum StepError {
     Read(#[source] ReadError),
     #[error("the journal cannot wake us")]
     Wake(#[source] std::io::Error),
+    #[error("the journal is not open yet")]
+    NotOpen,
 }
 
 /// Where a drainer stands.
 struct Place {
+    journal: JournalId,
     /// The position in the database.
     stored: Position,
     reader: Reader,
@@ -144,8 +147,9 @@ impl Drain {
         let wake = Wake::new().map_err(StepError::Wake)?;
         let _subscription = self.journal.subscribe(wake.clone());
         let readable = watch(&wake).map_err(StepError::Wake)?;
-        // Without the directory a router's direction and a user's name would be guessed.
-        while !self.directory.ready() {
+        // Without the directory a router's direction and a user's name would be guessed. A journal whose disk is away is
+        // awaited.
+        while !self.directory.ready() || self.journal.id().is_none() {
             tokio::time::sleep(IDLE).await;
         }
         let mut place = self.place().await?;
@@ -171,8 +175,9 @@ impl Drain {
 
     /// Reads the database's position, and opens the journal behind it.
     async fn place(&self) -> Result<Place, StepError> {
+        let id = self.journal.id().ok_or(StepError::NotOpen)?;
         let mut conn = self.db.conn().await.map_err(StepError::Position)?;
-        let stored = journal::position(&mut conn, self.journal.id()).await.map_err(StepError::Position)?;
+        let stored = journal::position(&mut conn, id).await.map_err(StepError::Position)?;
         drop(conn);
         let stored = Position::new(u64::try_from(stored).unwrap_or(0));
         let reader = match self.journal.reader(stored.next()) {
@@ -202,8 +207,9 @@ impl Drain {
                     .reader(Position::FIRST.max(self.journal.oldest().unwrap_or(Position::FIRST)))
                     .map_err(StepError::Start)?
             }
+            Err(StartError::NotOpen) => return Err(StepError::NotOpen),
         };
-        Ok(Place { stored, reader })
+        Ok(Place { journal: id, stored, reader })
     }
 
     /// Applies the next records; how many there were.
@@ -212,15 +218,15 @@ impl Drain {
         let Some(last) = batch.last() else { return read.map_err(StepError::Read) };
         // Records before a segment that cannot be read are applied; the next step meets it again.
         let records: Vec<Stored<'_>> = batch.iter().collect();
-        self.applier().apply(&records, place.stored).await?;
+        self.applier(place.journal).apply(&records, place.stored).await?;
         place.stored = last;
         self.journal.release(last);
         Ok(records.len())
     }
 
-    fn applier(&self) -> Applier<'_> {
-        let Self { db, journal, directory, class_key, clock } = self;
-        Applier { db, directory, class_key, clock, journal: journal.id() }
+    fn applier(&self, journal: JournalId) -> Applier<'_> {
+        let Self { db, directory, class_key, clock, .. } = self;
+        Applier { db, directory, class_key, clock, journal }
     }
 }
 

@@ -17,7 +17,7 @@ pub enum ReplayError {
     /// The database does not say how far the journal is applied.
     #[error("the journal's position in the database cannot be read")]
     Database(#[from] db::Error),
-    /// The journal does not reach back to there.
+    /// The journal does not reach back to there, or is not open.
     #[error("the journal cannot be read from where the database stands")]
     Start(#[from] StartError),
     /// A segment cannot be read.
@@ -32,7 +32,8 @@ impl Drain {
     /// # Errors
     /// As [`ReplayError`] says; the records before the failure are in the table.
     pub async fn replay(&self, live: &Live) -> Result<usize, ReplayError> {
-        let stored = journal::position(&mut self.db.conn().await?, self.journal.id()).await?;
+        let id = self.journal.id().ok_or(StartError::NotOpen)?;
+        let stored = journal::position(&mut self.db.conn().await?, id).await?;
         let stored = Position::new(u64::try_from(stored).unwrap_or(0));
         let mut reader = self.journal.reader(stored.next())?;
         let mut count = 0;

@@ -7,6 +7,7 @@ use radius::dictionary::Dictionary;
 use super::{
     super::{
         nas, plan,
+        tenant::limit::{self, Limit, LimitReached, TakeError},
         values::{Attributes, Entry, Invalid, Version},
     },
     Customer, CustomerError, CustomerSpec, OverlayReasons, Status, Subscriber, SubscriberCreated,
@@ -81,9 +82,21 @@ pub enum CreateError {
     /// There is no such customer.
     #[error("there is no such customer")]
     UnknownCustomer,
+    /// The tenant has as many subscribers as it may have.
+    #[error(transparent)]
+    LimitReached(#[from] LimitReached),
     /// The database refused.
     #[error("the subscriber cannot be stored")]
     Database(#[from] db::Error),
+}
+
+impl From<TakeError> for CreateError {
+    fn from(error: TakeError) -> Self {
+        match error {
+            TakeError::Reached(reached) => Self::LimitReached(reached),
+            TakeError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
 /// Makes a subscriber, and its customer unless that is given.
@@ -98,6 +111,7 @@ pub async fn create(
     new: NewSubscriber,
 ) -> Result<Created, CreateError> {
     let NewSubscriber { spec, login, customer } = new;
+    limit::take(tx, scope, Limit::Subscribers, 1).await?;
     hold_references(tx, scope, &spec).await?;
     let (customer_id, customer) = match customer {
         CustomerChoice::Existing(id) => match store::customer::find(tx, scope, id).await? {

@@ -5,7 +5,10 @@ use foundation::{Tx, audit, db, event::Event};
 use radius::dictionary::Dictionary;
 
 use super::{
-    super::values::{Attributes, Entry, Invalid, Stale, Version},
+    super::{
+        tenant::limit::{self, Limit},
+        values::{Attributes, Entry, Invalid, Stale, Version},
+    },
     CreateError, Status, Subscriber, SubscriberEnded, SubscriberPlanChanged, SubscriberResumed,
     SubscriberSpec, SubscriberSuspended,
     create::hold_references,
@@ -54,7 +57,8 @@ impl From<CreateError> for UpdateError {
             CreateError::AddressTaken => Self::AddressTaken,
             CreateError::UnknownPlan => Self::UnknownPlan,
             CreateError::UnknownRouter => Self::UnknownRouter,
-            CreateError::UnknownCustomer => Self::NotFound,
+            // Neither comes of changing one that is there.
+            CreateError::UnknownCustomer | CreateError::LimitReached(_) => Self::NotFound,
             CreateError::Database(error) => Self::Database(error),
         }
     }
@@ -151,7 +155,8 @@ pub async fn resume(
     set_status(tx, scope, id, seen, Status::Active, "subscriber.resume", &event).await
 }
 
-/// Ends a subscriber's service for good: it keeps its name and its past, and never logs in again.
+/// Ends a subscriber's service for good: it keeps its name and its past, never logs in again, and takes no place of the
+/// tenant's limit any more.
 ///
 /// # Errors
 /// As [`UpdateError`] says.
@@ -180,6 +185,9 @@ async fn set_status<E: Event>(
     }
     if before.status == Status::Ended {
         return Err(UpdateError::Ended);
+    }
+    if status == Status::Ended {
+        limit::give_back(tx, scope, Limit::Subscribers, 1).await?;
     }
     let after = next(&before, scope, |subscriber| subscriber.status = status);
     store::subscriber::set_status(tx, scope, &after, before.version).await?;

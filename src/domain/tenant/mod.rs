@@ -4,13 +4,17 @@
 //! tenant's subscribers: that is [`set_service_stopped`], an act of its own.
 //!
 //! `saas_plan` what the platform sells to it · `feature` which modules it may use · `limit` how many of a thing it may have ·
-//! `grant` what add-ons add to both · `settings` what holds for the platform as a whole.
+//! `grant` what add-ons add to both · `settings` what holds for the platform as a whole ·
+//! `jobs` compares the limits' counters with what is there.
 
+mod calendar;
+mod context;
 mod create;
 mod directory;
 mod event;
 pub mod feature;
 mod grant;
+pub mod jobs;
 pub mod limit;
 mod profile;
 pub mod saas_plan;
@@ -26,6 +30,8 @@ use base::{
     Currency, Platform, SaasPlanId, Scope, TenantId, Timestamp, page,
     page::{Page, PageRequest},
 };
+pub use calendar::{Calendar, calendar};
+pub use context::{PlanName, TenantContext, context};
 pub use create::{CreateError, create, create_on_plan};
 pub use directory::{ReadError, directory_entries, directory_entry};
 pub use event::TenantCreated;

@@ -28,6 +28,12 @@ impl Day {
         Self(zone.to_datetime(time).date())
     }
 
+    /// The day before it.
+    #[must_use]
+    pub fn yesterday(self) -> Self {
+        self.0.yesterday().map_or(self, Self)
+    }
+
     /// Its date.
     #[must_use]
     pub const fn date(self) -> Date {

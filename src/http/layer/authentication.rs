@@ -111,7 +111,8 @@ pub(in super::super) fn client(
     headers: &HeaderMap,
 ) -> Option<IpAddr> {
     let peer = peer(extensions)?;
-    let trusted = |address: IpAddr| state.settings.trusted_proxies.contains(&address);
+    let settings = state.settings.current();
+    let trusted = |address: IpAddr| settings.trusted_proxies.contains(&address);
     if !trusted(peer) {
         return Some(peer);
     }

@@ -2,12 +2,13 @@
 //!
 //! `record` gives it an id, logs and counts it · `protect` time-outs, panics, too many at once · `headers` tell browsers
 //! what they may do · `authentication` who calls · `tenant` for whom · `isolation` whether that tenant is in good
-//! standing · `permission` whether the caller may · `budget` how much of it.
+//! standing · `feature` whether it has the module · `permission` whether the caller may · `budget` how much of it.
 //!
 //! The first three stand around the whole; the others belong to a route (`super::route`).
 
 pub(super) mod authentication;
 pub(super) mod budget;
+pub(super) mod feature;
 pub(super) mod headers;
 pub(super) mod isolation;
 pub(super) mod permission;

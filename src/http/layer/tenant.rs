@@ -83,7 +83,12 @@ fn caller(request: &Request) -> Result<(Caller, Act), Problem> {
 }
 
 fn named(headers: &HeaderMap) -> Result<Option<TenantId>, Problem> {
-    let Some(value) = headers.get(TENANT) else { return Ok(None) };
+    let mut values = headers.get_all(TENANT).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    // Of two, a proxy in front might look at the other one.
+    if values.next().is_some() {
+        return Err(Problem::new(Code::InvalidHeader).field("Rrnetd-Tenant", "is there twice"));
+    }
     let id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
     id.map(Some).ok_or_else(|| Problem::new(Code::InvalidHeader).field("Rrnetd-Tenant", "is not an id"))
 }

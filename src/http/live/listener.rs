@@ -69,6 +69,8 @@ struct Listener {
     positions: HashMap<TenantId, i64>,
     /// The newest attempt that was told.
     attempts: Timestamp,
+    /// When the token was looked at last, on the monotonic clock.
+    checked: Duration,
     frames: mpsc::Sender<sse::Event>,
     _turn: OwnedSemaphorePermit,
 }
@@ -87,6 +89,7 @@ pub(in super::super) async fn open(state: &Arc<State>, listening: Listening) -> 
         listening,
         positions: HashMap::new(),
         attempts: state.clock.wall(),
+        checked: state.clock.now().monotonic,
         frames,
         _turn: turn,
     };
@@ -218,6 +221,13 @@ impl Listener {
                 }
             }
             self.positions.insert(tenant, last);
+            // However much there is to catch up with: who is not let in any more gets no more of it.
+            if self.state.streams.stop.is_cancelled() {
+                return Err(End::Stopping);
+            }
+            if self.state.clock.now().monotonic.saturating_sub(self.checked) >= CHECK {
+                self.check().await?;
+            }
         }
     }
 
@@ -242,7 +252,8 @@ impl Listener {
     }
 
     /// The token is looked at again, as with a request.
-    async fn check(&self) -> Result<(), End> {
+    async fn check(&mut self) -> Result<(), End> {
+        self.checked = self.state.clock.now().monotonic;
         let read = async {
             let mut conn = self.state.db.conn().await?;
             access::authenticate(&mut conn, &self.listening.token, self.state.clock.wall()).await

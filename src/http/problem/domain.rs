@@ -10,7 +10,7 @@ use crate::domain::{
     isolir::{DisconnectError, OverlayError},
     nas, plan, session,
     subscriber::{self, CustomerError, PasswordError, import},
-    tenant,
+    tenant::{self, limit::LimitReached},
     values::Stale,
 };
 
@@ -39,6 +39,28 @@ impl From<OperateError> for Problem {
             OperateError::NotKept { .. } => Self::new(Code::EventNotKept).detail(error.to_string()),
             OperateError::Database(error) => error.into(),
         }
+    }
+}
+
+impl From<LimitReached> for Problem {
+    fn from(reached: LimitReached) -> Self {
+        /// What programs are told.
+        #[derive(serde::Serialize)]
+        struct Limit {
+            name: tenant::Limit,
+            used: i64,
+            maximum: i64,
+            addon: Option<&'static str>,
+        }
+        let LimitReached { limit, used, maximum } = reached;
+        let addon = limit.addon();
+        let detail = match addon {
+            Some(addon) => format!("{reached}; the add-on {addon} raises it"),
+            None => format!("{reached}; a larger plan raises it"),
+        };
+        Self::new(Code::LimitReached)
+            .detail(detail)
+            .with("limit", Limit { name: limit, used, maximum, addon })
     }
 }
 
@@ -80,6 +102,7 @@ impl From<UserError> for Problem {
             UserError::NotFound => Self::new(Code::NotFound),
             UserError::Stale(stale) => stale.into(),
             UserError::Invalid(invalid) => invalid.into(),
+            UserError::LimitReached(reached) => reached.into(),
             UserError::LoginTaken => Self::new(Code::NameTaken).field("login", error.to_string()),
             UserError::NotAllowed { .. } => Self::new(Code::RankTooLow).detail(error.to_string()),
             UserError::Database(error) => error.into(),
@@ -185,6 +208,7 @@ impl From<nas::CreateError> for Problem {
             nas::CreateError::Invalid(invalid) => invalid.into(),
             nas::CreateError::NameTaken => Self::new(Code::NameTaken).field("name", error.to_string()),
             nas::CreateError::Secret(error) => error.into(),
+            nas::CreateError::LimitReached(reached) => reached.into(),
             nas::CreateError::Database(error) => error.into(),
         }
     }
@@ -325,6 +349,7 @@ impl From<subscriber::CreateError> for Problem {
             E::UnknownPlan => Self::new(Code::InvalidBody).field("planId", error.to_string()),
             E::UnknownRouter => Self::new(Code::InvalidBody).field("routerId", error.to_string()),
             E::UnknownCustomer => Self::new(Code::InvalidBody).field("customerId", error.to_string()),
+            E::LimitReached(reached) => reached.into(),
             E::Database(error) => error.into(),
         }
     }

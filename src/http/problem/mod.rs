@@ -1,8 +1,9 @@
 //! Problems as answers: what every handler's failure becomes.
 //!
-//! `registry` lists them all; `domain` translates the errors of the services, each of them exhaustively.
+//! `registry` lists them all; `domain` and `money` translate the errors of the services, each of them exhaustively.
 
 mod domain;
+mod money;
 pub(super) mod registry;
 
 use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
@@ -27,6 +28,8 @@ pub(super) struct Problem {
     retry_after: Option<Duration>,
     challenge: bool,
     cause: Option<Cause>,
+    /// What programs are told besides, by name (RFC 9457 §3.2).
+    extensions: Vec<(&'static str, serde_json::Value)>,
 }
 
 /// What is wrong with one field or header.
@@ -57,6 +60,10 @@ pub(super) struct ProblemView {
     /// Fields that cannot be accepted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// What some problems tell besides: `limit` which is reached, `invoices` and `howToPay` of who is locked out.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    extensions: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What is behind a defect: for the log alone, taken by the layer that knows the request.
@@ -66,7 +73,15 @@ pub(super) struct Cause(Arc<dyn Error + Send + Sync>);
 impl Problem {
     /// The problem without further words.
     pub(super) const fn new(code: Code) -> Self {
-        Self { code, detail: None, errors: Vec::new(), retry_after: None, challenge: false, cause: None }
+        Self {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            retry_after: None,
+            challenge: false,
+            cause: None,
+            extensions: Vec::new(),
+        }
     }
 
     /// With what is wrong this time.
@@ -84,6 +99,14 @@ impl Problem {
     /// Worth another try after `wait`.
     pub(super) const fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// Tells programs something besides. What cannot be written is left out: the problem itself says enough.
+    pub(super) fn with(mut self, name: &'static str, value: impl Serialize) -> Self {
+        if let Ok(value) = serde_json::to_value(value) {
+            self.extensions.push((name, value));
+        }
         self
     }
 
@@ -130,6 +153,7 @@ impl IntoResponse for Problem {
             code: self.code,
             detail: self.detail,
             errors: self.errors,
+            extensions: self.extensions.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         };
         let mut response = (self.code.status(), Json(view)).into_response();
         let headers = response.headers_mut();

@@ -62,6 +62,8 @@ registry! {
         "Pay as the answer says. Routers and subscribers are served on.";
     TenantDisabled = "tenant_disabled", FORBIDDEN, "The tenant has left the platform",
         "Ask the platform.";
+    FeatureDisabled = "feature_disabled", FORBIDDEN, "The tenant does not have this feature",
+        "Another plan or an add-on has it; the platform can switch it on.";
     PermissionMissing = "permission_missing", FORBIDDEN, "The permission for this is missing",
         "Ask somebody who has it, or for a role or a token with it.";
     RankTooLow = "rank_too_low", FORBIDDEN, "Your role may not manage that role, or give that permission",
@@ -105,7 +107,7 @@ registry! {
     NotPossible = "not_possible", CONFLICT, "Its present state does not allow this",
         "`detail` says which state.";
     LimitReached = "limit_reached", CONFLICT, "The tenant's limit is reached",
-        "Buy an add-on or a larger plan, or remove what is not needed.";
+        "`limit` names it, with what is used and the add-on that raises it. Buy that, take a larger plan, or remove what is not needed.";
     SessionNotLive = "session_not_live", CONFLICT, "The session is not online",
         "It is over already; the list of live sessions shows what is.";
     SubscriberMoved = "subscriber_moved", CONFLICT, "The subscriber's next event is another one by now",

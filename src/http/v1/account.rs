@@ -7,7 +7,7 @@ use axum::{
     extract::State as Extracted,
     response::{IntoResponse as _, Response},
 };
-use base::{Actor, SecretString, TenantId, Timestamp};
+use base::{Actor, Platform, Scope, SecretString, Timestamp};
 use foundation::Origin;
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -17,16 +17,18 @@ use utoipa_axum::routes;
 use super::super::{
     body::Body,
     context::{Person, Visitor, Whose},
-    layer::authentication::COOKIE,
+    layer::{authentication::COOKIE, isolation},
     problem::{Code, Problem},
     route::{Access, Routes},
     state::State,
 };
 use crate::domain::{
     access::{
-        self, LoginRequest, PasswordPool, Permissions, Role, SESSION_LIFETIME, TokenKind, User, UserError,
+        self, LoginError, LoginRequest, PasswordPool, Permissions, Role, SESSION_LIFETIME, TokenKind, User,
+        UserError,
     },
-    tenant::{self, TenantStatus},
+    billing::saas,
+    tenant::{self, TenantContext, TenantStatus},
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -67,6 +69,11 @@ struct LoginView {
     expires_at: Timestamp,
     /// Who. With `passwordExpired` the password must be replaced before anything else.
     user: User,
+    /// What the person may do.
+    #[schema(value_type = Vec<access::Permission>)]
+    permissions: Permissions,
+    /// What the person works within; null for the platform.
+    tenant: Option<TenantContext>,
 }
 
 /// Signs somebody in.
@@ -90,11 +97,29 @@ async fn login(
         user_agent: visitor.user_agent,
     };
     let now = state.clock.now();
-    let signed_in = state.door().login(now, request).await?;
+    let signed_in = match state.door().login(now, request).await {
+        Ok(signed_in) => signed_in,
+        Err(LoginError::PanelLocked { tenant, status }) => {
+            let platform = Platform::system("http.login", now.wall);
+            return Err(locked(&state, &platform.within(tenant), status).await?);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let user = &signed_in.user;
+    let tenant = match user.tenant {
+        Some(tenant) => {
+            let platform =
+                Platform { actor: Actor::User(user.id), ..Platform::system("http.login", now.wall) };
+            Some(tenant::context(&mut state.db.conn().await?, &platform.within(tenant)).await?)
+        }
+        None => None,
+    };
     let token = signed_in.token.text().expose();
     let view = LoginView {
         token: (!body.cookie).then(|| token.to_owned()),
         expires_at: signed_in.session.expires_at,
+        permissions: signed_in.user.permissions,
+        tenant,
         user: signed_in.user,
     };
     if !body.cookie {
@@ -102,6 +127,16 @@ async fn login(
     }
     let cookie = cookie(&state, token, SESSION_LIFETIME.as_secs())?;
     Ok(([(header::SET_COOKIE, cookie)], Json(view)).into_response())
+}
+
+/// The refusal of somebody whose tenant stands so: what is unpaid, and how to pay it.
+async fn locked(state: &State, scope: &Scope, status: TenantStatus) -> Result<Problem, Problem> {
+    let problem = isolation::locked(status);
+    let lock = saas::panel_lock(&mut state.db.conn().await?, scope).await?;
+    Ok(match lock {
+        Some(lock) => problem.with("invoices", lock.invoices).with("howToPay", lock.how_to_pay),
+        None => problem,
+    })
 }
 
 /// Ends the session whose token this is. Doing it twice does no harm.
@@ -133,23 +168,7 @@ struct Me {
     #[schema(value_type = Vec<access::Permission>)]
     permissions: Permissions,
     /// The tenant it belongs to; null for the platform.
-    tenant: Option<OwnTenant>,
-}
-
-/// The tenant that a caller belongs to.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct OwnTenant {
-    /// Its id.
-    id: TenantId,
-    /// Its name.
-    name: String,
-    /// Its short name.
-    slug: String,
-    /// How it stands with the platform.
-    status: TenantStatus,
-    /// Its time zone.
-    time_zone: String,
+    tenant: Option<TenantContext>,
 }
 
 /// Who the caller is, and what it may do.
@@ -158,7 +177,7 @@ async fn me(person: Person) -> Result<Json<Me>, Problem> {
     let mut conn = person.conn().await?;
     let (user, tenant) = match person.origin() {
         Whose::Tenant(scope) => {
-            let tenant = tenant::load(&mut conn, &scope).await?;
+            let tenant = tenant::context(&mut conn, &scope).await?;
             (access::load_user(&mut conn, &scope, person.caller.user).await, Some(tenant))
         }
         Whose::Platform(platform) => {
@@ -175,13 +194,7 @@ async fn me(person: Person) -> Result<Json<Me>, Problem> {
         user,
         role: person.caller.role,
         permissions: person.caller.permissions,
-        tenant: tenant.map(|tenant| OwnTenant {
-            id: tenant.id,
-            name: tenant.spec.name,
-            slug: tenant.spec.slug,
-            status: tenant.status,
-            time_zone: tenant.spec.time_zone,
-        }),
+        tenant,
     }))
 }
 
@@ -237,7 +250,7 @@ async fn replace_password(
 
 /// The session cookie: for this host alone, hidden from scripts, never sent along from other sites.
 fn cookie(state: &State, token: &str, seconds: u64) -> Result<HeaderValue, Problem> {
-    let secure = if state.settings.secure_cookies { "; Secure" } else { "" };
+    let secure = if state.settings.current().secure_cookies { "; Secure" } else { "" };
     let text = format!("{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
     HeaderValue::try_from(text).map_err(Problem::internal)
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use base::{Timestamp, page::PageRequest};
 use foundation::{
     Origin,
-    audit::{self, Filter, Recorded, VerifyError},
+    audit::{self, Filter, Head, Recorded, VerifyError},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -19,7 +19,7 @@ use super::super::{
 use crate::domain::access::Permission;
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let read = Access::Tenant(Permission::AuditRead);
+    let read = Access::Tenant(Permission::AuditRead, None);
     routes
         .route(read, routes!(list))
         .route(read, routes!(verify))
@@ -53,7 +53,7 @@ struct AuditParams {
 /// An entry of the audit trail.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct AuditEntry {
+pub(super) struct AuditEntry {
     /// 1, 2, 3, … for each tenant, without gaps.
     sequence: i64,
     /// When.
@@ -76,6 +76,28 @@ struct AuditEntry {
     reason: Option<String>,
     /// The entry's place in the hash chain.
     hash: String,
+}
+
+impl AuditEntry {
+    /// Its fields as texts, in their order.
+    pub(super) fn cells(&self) -> [String; 11] {
+        let json =
+            |state: &Option<serde_json::Value>| state.as_ref().map(ToString::to_string).unwrap_or_default();
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        [
+            self.sequence.to_string(),
+            self.at.to_string(),
+            self.actor.clone(),
+            text(&self.address),
+            self.act.clone(),
+            self.target_kind.clone(),
+            self.target_id.clone(),
+            json(&self.before),
+            json(&self.after),
+            text(&self.reason),
+            self.hash.clone(),
+        ]
+    }
 }
 
 impl From<Recorded> for AuditEntry {
@@ -150,39 +172,92 @@ struct Verification {
     /// The first entry that is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     broken_at: Option<i64>,
+    /// What is wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
     /// How many entries there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     entries: Option<i64>,
-    /// The hash of the last one: kept elsewhere, it shows later that nobody wrote a whole new trail.
+    /// How far the trail reaches, as `TENANT:NUMBER:HASH`: noted elsewhere, it shows later that nothing was cut off and
+    /// nobody wrote a whole new trail.
     #[serde(skip_serializing_if = "Option::is_none")]
-    hash: Option<String>,
+    head: Option<String>,
+}
+
+/// What the trail is compared with.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct VerifyParams {
+    /// A `head` that was noted earlier.
+    head: Option<String>,
+}
+
+impl VerifyParams {
+    fn noted(self, origin: &impl Origin) -> Result<Vec<Head>, Problem> {
+        let Some(text) = self.head else { return Ok(Vec::new()) };
+        let refused = |problem: &'static str| Problem::new(Code::InvalidQuery).detail(problem);
+        let head: Head = text.parse().map_err(|_| refused("head is none of ours"))?;
+        if head.tenant != origin.stream() {
+            return Err(refused("head is of another trail"));
+        }
+        Ok(vec![head])
+    }
 }
 
 /// Computes the tenant's hash chain anew and compares.
-#[utoipa::path(post, path = "/api/v1/audit/verify", tag = "audit", responses((status = 200, body = Verification)))]
-async fn verify(cx: CallContext) -> Result<Json<Verification>, Problem> {
-    check(&mut cx.conn().await?, &cx.scope).await
+#[utoipa::path(
+    post, path = "/api/v1/audit/verify", tag = "audit", params(VerifyParams),
+    responses((status = 200, description = "What was found.", body = Verification))
+)]
+async fn verify(
+    cx: CallContext,
+    Params(params): Params<VerifyParams>,
+) -> Result<Json<Verification>, Problem> {
+    check(&mut cx.conn().await?, &cx.scope, params).await
 }
 
 /// Computes the platform's hash chain anew and compares.
 #[utoipa::path(
-    post, path = "/api/v1/platform/audit/verify", tag = "audit", responses((status = 200, body = Verification))
+    post, path = "/api/v1/platform/audit/verify", tag = "audit", params(VerifyParams),
+    responses((status = 200, description = "What was found.", body = Verification))
 )]
-async fn platform_verify_audit(cx: PlatformContext) -> Result<Json<Verification>, Problem> {
-    check(&mut cx.conn().await?, &cx.platform).await
+async fn platform_verify_audit(
+    cx: PlatformContext,
+    Params(params): Params<VerifyParams>,
+) -> Result<Json<Verification>, Problem> {
+    check(&mut cx.conn().await?, &cx.platform, params).await
 }
 
-async fn check(conn: &mut foundation::Conn, origin: &impl Origin) -> Result<Json<Verification>, Problem> {
-    match audit::verify(conn, origin.stream()).await {
-        Ok(verified) => Ok(Json(Verification {
-            holds: true,
-            broken_at: None,
-            entries: Some(verified.entries),
-            hash: Some(hex::encode(verified.hash.as_bytes())),
-        })),
-        Err(VerifyError::Broken { at }) => {
-            Ok(Json(Verification { holds: false, broken_at: Some(at), entries: None, hash: None }))
+async fn check(
+    conn: &mut foundation::Conn,
+    origin: &impl Origin,
+    params: VerifyParams,
+) -> Result<Json<Verification>, Problem> {
+    let tenant = origin.stream();
+    let problem = match audit::verify(conn, tenant, &params.noted(origin)?).await {
+        Ok(verified) => {
+            let head = Head { tenant, sequence: verified.entries, hash: verified.hash };
+            return Ok(Json(Verification {
+                holds: true,
+                broken_at: None,
+                problem: None,
+                entries: Some(verified.entries),
+                head: (verified.entries > 0).then(|| head.to_string()),
+            }));
         }
-        Err(VerifyError::Database(error)) => Err(error.into()),
-    }
+        Err(VerifyError::Database(error)) => return Err(error.into()),
+        Err(problem) => problem,
+    };
+    let at = match problem {
+        VerifyError::Broken { at } | VerifyError::Cut { at } | VerifyError::Rewritten { at } => Some(at),
+        VerifyError::Database(_) => None,
+    };
+    Ok(Json(Verification {
+        holds: false,
+        broken_at: at,
+        problem: Some(problem.to_string()),
+        entries: None,
+        head: None,
+    }))
 }

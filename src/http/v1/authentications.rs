@@ -13,10 +13,10 @@ use super::super::{
     problem::Problem,
     route::{Access, Routes},
 };
-use crate::domain::access::Permission;
+use crate::domain::{access::Permission, tenant::Feature};
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.route(Access::Tenant(Permission::AuthenticationLog), routes!(list))
+    routes.route(Access::Tenant(Permission::AuthenticationLog, Some(Feature::Radius)), routes!(list))
 }
 
 /// Which attempts are asked for.

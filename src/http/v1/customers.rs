@@ -21,14 +21,14 @@ use crate::domain::{
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let read = Access::Tenant(Permission::SubscriberRead);
-    let write = Access::Tenant(Permission::SubscriberWrite);
+    let read = Access::Tenant(Permission::SubscriberRead, None);
+    let write = Access::Tenant(Permission::SubscriberWrite, None);
     routes
         .route(read, routes!(list))
         .route(write, routes!(create))
         .route(read, routes!(load))
         .route(write, routes!(update))
-        .route(Access::Tenant(Permission::CustomerIdentity), routes!(reveal_identity_number))
+        .route(Access::Tenant(Permission::CustomerIdentity, None), routes!(reveal_identity_number))
 }
 
 /// A customer, and its identity number where that is told.

@@ -19,13 +19,13 @@ use super::super::{
     problem::{Code, Problem},
     route::{Access, Routes},
 };
-use crate::domain::access::Permission;
+use crate::domain::{access::Permission, tenant::Feature};
 
 /// Kinds that one listener may name: more than there are.
 const KINDS: usize = 100;
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let read = Access::Tenant(Permission::EventRead);
+    let read = Access::Tenant(Permission::EventRead, Some(Feature::LiveEvents));
     routes
         .route(read, routes!(list))
         .route(read, routes!(listen))

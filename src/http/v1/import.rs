@@ -16,10 +16,15 @@ use super::super::{
 use crate::domain::{
     access::Permission,
     subscriber::import::{self, LineError, MAX_OCTETS, Made, Report},
+    tenant::Feature,
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    routes.bulk_route(Access::Tenant(Permission::SubscriberImport), MAX_OCTETS, routes!(import))
+    routes.bulk_route(
+        Access::Tenant(Permission::SubscriberImport, Some(Feature::Import)),
+        MAX_OCTETS,
+        routes!(import),
+    )
 }
 
 /// Whether it is meant.
@@ -67,18 +72,21 @@ struct MadeView {
     id: SubscriberId,
     /// Its user name.
     username: String,
-    /// Its password, when one was made.
+    /// Its password, when one was made and the caller may see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     generated_password: Option<String>,
 }
 
-impl From<Made> for MadeView {
-    fn from(made: Made) -> Self {
+impl MadeView {
+    fn of(made: Made, with_password: bool) -> Self {
         Self {
             line: made.line,
             id: made.id,
             username: made.username,
-            generated_password: made.generated_password.map(|password| password.expose().to_owned()),
+            generated_password: made
+                .generated_password
+                .filter(|_| with_password)
+                .map(|password| password.expose().to_owned()),
         }
     }
 }
@@ -103,8 +111,10 @@ async fn import(
         return Ok(Json(ImportView { report: checked.report, applied: None }));
     }
     let state = cx.state();
-    let applied = import::apply(&state.db, &cx.scope, &state.sealer, &state.dictionary, checked.drafts).await;
-    let view = |made: Vec<Made>| made.into_iter().map(MadeView::from).collect();
+    let dictionary = state.dictionary.current();
+    let applied = import::apply(&state.db, &cx.scope, &state.sealer, &dictionary, checked.drafts).await;
+    let with_password = cx.caller.may(Permission::SubscriberPassword);
+    let view = |made: Vec<Made>| made.into_iter().map(|made| MadeView::of(made, with_password)).collect();
     let applied = match applied {
         Ok(applied) => AppliedView {
             made: view(applied.made),

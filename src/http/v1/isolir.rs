@@ -17,12 +17,13 @@ use crate::domain::{
     access::Permission,
     isolir::{self, Intent, IntentState, State},
     subscriber::{self, OverlayReason},
+    tenant::Feature,
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let write = Access::Tenant(Permission::IsolirWrite);
+    let write = Access::Tenant(Permission::IsolirWrite, Some(Feature::Isolir));
     routes
-        .route(Access::Tenant(Permission::SubscriberRead), routes!(state))
+        .route(Access::Tenant(Permission::SubscriberRead, Some(Feature::Isolir)), routes!(state))
         .route(write, routes!(isolate))
         .route(write, routes!(lift))
 }

@@ -1,21 +1,29 @@
 //! Version 1 of the API: a file for each resource, named as it is in the path.
 
 mod account;
+mod addons;
 mod api_budgets;
 mod audit;
+mod audit_export;
 mod authentications;
 mod customers;
 mod event_subscribers;
 mod events;
+mod features;
 mod import;
 mod isolir;
 mod jobs;
+mod limits;
 mod plans;
 mod roles;
 mod routers;
+mod saas_invoices;
+mod saas_plans;
 mod second_factor;
 mod sessions;
+mod settings;
 mod subscribers;
+mod tenant_addons;
 mod tenants;
 mod tokens;
 mod users;
@@ -31,6 +39,13 @@ pub(super) fn routes(routes: Routes) -> Routes {
         account::routes,
         second_factor::routes,
         tenants::routes,
+        saas_plans::routes,
+        features::routes,
+        limits::routes,
+        addons::routes,
+        tenant_addons::routes,
+        saas_invoices::routes,
+        settings::routes,
         api_budgets::routes,
         users::routes,
         roles::routes,
@@ -44,6 +59,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         sessions::routes,
         authentications::routes,
         audit::routes,
+        audit_export::routes,
         events::routes,
         event_subscribers::routes,
         jobs::routes,

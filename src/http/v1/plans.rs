@@ -17,10 +17,14 @@ use super::super::{
 use crate::domain::{
     access::Permission,
     plan::{self, Plan, PlanSpec},
+    tenant::Feature,
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let (read, write) = (Access::Tenant(Permission::PlanRead), Access::Tenant(Permission::PlanWrite));
+    let (read, write) = (
+        Access::Tenant(Permission::PlanRead, Some(Feature::Radius)),
+        Access::Tenant(Permission::PlanWrite, Some(Feature::Radius)),
+    );
     routes
         .route(read, routes!(list))
         .route(write, routes!(create))
@@ -47,7 +51,7 @@ async fn create(cx: CallContext, creation: Creation<PlanSpec>) -> Result<Created
     if let Some(answer) = creation.once.claim(&mut tx, &cx.scope).await? {
         return Ok(answer);
     }
-    let plan = plan::create(&mut tx, &cx.scope, &cx.state().dictionary, creation.body).await?;
+    let plan = plan::create(&mut tx, &cx.scope, &cx.state().dictionary.current(), creation.body).await?;
     let answer = creation.once.keep(&mut tx, &cx.scope, &plan).await?;
     tx.commit().await?;
     Ok(answer)
@@ -76,7 +80,7 @@ async fn update(
     Body(spec): Body<PlanSpec>,
 ) -> Result<Versioned<Plan>, Problem> {
     let mut tx = cx.begin().await?;
-    let plan = plan::update(&mut tx, &cx.scope, &cx.state().dictionary, id, seen, spec).await?;
+    let plan = plan::update(&mut tx, &cx.scope, &cx.state().dictionary.current(), id, seen, spec).await?;
     tx.commit().await?;
     Ok(Versioned(plan.version, plan))
 }

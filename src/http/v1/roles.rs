@@ -17,9 +17,13 @@ use super::super::{
     version::{IfMatch, Versioned},
 };
 use crate::domain::access::{self, CustomRole, Permission, Permissions, RoleSpec};
+use crate::domain::tenant::Feature;
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let (read, write) = (Access::Tenant(Permission::UserRead), Access::Tenant(Permission::RoleWrite));
+    let (read, write) = (
+        Access::Tenant(Permission::UserRead, Some(Feature::CustomRoles)),
+        Access::Tenant(Permission::RoleWrite, Some(Feature::CustomRoles)),
+    );
     routes
         .route(read, routes!(list))
         .route(write, routes!(create))

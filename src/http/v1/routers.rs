@@ -22,12 +22,15 @@ use super::super::{
 use crate::domain::{
     access::Permission,
     nas::{self, Router, RouterSpec, Script},
-    tenant,
+    tenant::{self, Feature},
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let (read, write) = (Access::Tenant(Permission::RouterRead), Access::Tenant(Permission::RouterWrite));
-    let secret = Access::Tenant(Permission::RouterSecret);
+    let (read, write) = (
+        Access::Tenant(Permission::RouterRead, Some(Feature::Radius)),
+        Access::Tenant(Permission::RouterWrite, Some(Feature::Radius)),
+    );
+    let secret = Access::Tenant(Permission::RouterSecret, Some(Feature::Radius));
     routes
         .route(read, routes!(list))
         .route(write, routes!(create))
@@ -159,6 +162,7 @@ async fn update(
     IfMatch(seen): IfMatch,
     Body(spec): Body<RouterSpec>,
 ) -> Result<Versioned<Router>, Problem> {
+    cx.ensure_reason()?;
     let mut tx = cx.begin().await?;
     let router = nas::update(&mut tx, &cx.scope, &cx.state().sealer, id, seen, spec).await?;
     tx.commit().await?;
@@ -181,8 +185,8 @@ async fn delete(cx: CallContext, Id(id): Id<RouterId>) -> Result<StatusCode, Pro
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SecretView {
-    /// The secret.
-    secret: String,
+    /// The secret; null where the caller may not see it.
+    secret: Option<String>,
 }
 
 /// Shows a router's secret. The audit trail says who saw it.
@@ -195,7 +199,7 @@ async fn reveal_secret(cx: CallContext, Id(id): Id<RouterId>) -> Result<Json<Sec
     let secret = nas::reveal_secret(&mut tx, &cx.scope, &cx.state().sealer, id).await?;
     // Nobody sees it before the trail says so for good.
     tx.commit().await?;
-    Ok(Json(SecretView { secret: secret.expose().to_owned() }))
+    Ok(Json(SecretView { secret: Some(secret.expose().to_owned()) }))
 }
 
 /// A secret to be.
@@ -207,7 +211,7 @@ struct SecretBody {
     secret: Option<SecretString>,
 }
 
-/// Replaces a router's secret, and shows it once.
+/// Replaces a router's secret, and shows it to whoever may see it.
 #[utoipa::path(
     put, path = "/api/v1/routers/{id}/secret", tag = "routers", params(("id" = RouterId, Path)),
     request_body = SecretBody, responses((status = 200, body = SecretView))
@@ -217,10 +221,13 @@ async fn set_secret(
     Id(id): Id<RouterId>,
     Body(body): Body<SecretBody>,
 ) -> Result<Json<SecretView>, Problem> {
+    cx.ensure_reason()?;
     let mut tx = cx.begin().await?;
     let secret = nas::set_secret(&mut tx, &cx.scope, &cx.state().sealer, id, body.secret).await?;
     tx.commit().await?;
-    Ok(Json(SecretView { secret: secret.expose().to_owned() }))
+    // Whoever may set a secret does not therefore see one.
+    let shown = Some(secret).filter(|_| cx.caller.may(Permission::RouterSecret));
+    Ok(Json(SecretView { secret: shown.map(|secret| secret.expose().to_owned()) }))
 }
 
 /// What the commands are made for.

@@ -24,14 +24,15 @@ use crate::domain::{
     isolir,
     session::{self, Filter, StoredSession},
     subscriber,
+    tenant::Feature,
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let read = Access::Tenant(Permission::SessionRead);
+    let read = Access::Tenant(Permission::SessionRead, Some(Feature::Radius));
     routes
         .route(read, routes!(list))
         .route(read, routes!(load))
-        .route(Access::Tenant(Permission::SessionDisconnect), routes!(disconnect))
+        .route(Access::Tenant(Permission::SessionDisconnect, Some(Feature::Radius)), routes!(disconnect))
         .route(read, routes!(usage))
 }
 

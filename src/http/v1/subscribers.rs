@@ -25,13 +25,14 @@ use crate::domain::{
         self, CustomerChoice, Filter, Listed, Login, NewSubscriber, OverlayReason, ServiceType, Status,
         Subscriber, SubscriberSpec,
     },
+    tenant::Feature,
     values::Invalid,
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let read = Access::Tenant(Permission::SubscriberRead);
-    let write = Access::Tenant(Permission::SubscriberWrite);
-    let suspend_resume = Access::Tenant(Permission::SubscriberSuspend);
+    let read = Access::Tenant(Permission::SubscriberRead, Some(Feature::Radius));
+    let write = Access::Tenant(Permission::SubscriberWrite, Some(Feature::Radius));
+    let suspend_resume = Access::Tenant(Permission::SubscriberSuspend, Some(Feature::Radius));
     routes
         .route(read, routes!(list))
         .route(write, routes!(create))
@@ -43,7 +44,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .route(suspend_resume, routes!(resume))
         .route(write, routes!(end))
         .route(write, routes!(set_login))
-        .route(Access::Tenant(Permission::SubscriberPassword), routes!(reveal_password))
+        .route(
+            Access::Tenant(Permission::SubscriberPassword, Some(Feature::Radius)),
+            routes!(reveal_password),
+        )
 }
 
 /// Which subscribers are asked for.
@@ -176,7 +180,8 @@ async fn create(cx: CallContext, creation: Creation<SubscriberBody>) -> Result<C
     if let Some(answer) = creation.once.claim(&mut tx, &cx.scope).await? {
         return Ok(answer);
     }
-    let made = subscriber::create(&mut tx, &cx.scope, &state.sealer, &state.dictionary, new).await?;
+    let made =
+        subscriber::create(&mut tx, &cx.scope, &state.sealer, &state.dictionary.current(), new).await?;
     let answer = creation.once.keep(&mut tx, &cx.scope, &made.subscriber).await?;
     tx.commit().await?;
     Ok(answer)
@@ -214,8 +219,8 @@ async fn update(
     Body(spec): Body<SubscriberSpec>,
 ) -> Result<Versioned<Subscriber>, Problem> {
     let mut tx = cx.begin().await?;
-    let dictionary = &cx.state().dictionary;
-    let subscriber = subscriber::update(&mut tx, &cx.scope, dictionary, id, seen, spec).await?;
+    let dictionary = cx.state().dictionary.current();
+    let subscriber = subscriber::update(&mut tx, &cx.scope, &dictionary, id, seen, spec).await?;
     tx.commit().await?;
     Ok(Versioned(subscriber.version, subscriber))
 }
@@ -326,7 +331,7 @@ struct PasswordBody {
 #[serde(rename_all = "camelCase")]
 #[schema(as = SubscriberPassword)]
 struct PasswordView {
-    /// The password; null where there is none to show.
+    /// The password; null where there is none to show, or the caller may not see it.
     password: Option<String>,
 }
 
@@ -344,7 +349,9 @@ async fn set_login(
     let mut tx = cx.begin().await?;
     let made = subscriber::set_login(&mut tx, &cx.scope, &cx.state().sealer, id, login).await?;
     tx.commit().await?;
-    Ok(Json(PasswordView { password: made.map(|password| password.expose().to_owned()) }))
+    // Whoever may set a password does not therefore see one.
+    let shown = made.filter(|_| cx.caller.may(Permission::SubscriberPassword));
+    Ok(Json(PasswordView { password: shown.map(|password| password.expose().to_owned()) }))
 }
 
 /// Shows a subscriber's password. The audit trail says who saw it.

@@ -1,7 +1,7 @@
 //! `/api/v1/tenants`: the tenants, for the super admin; `/api/v1/tenant`: one's own.
 
 use axum::Json;
-use base::TenantId;
+use base::{Currency, SaasPlanId, TenantId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -17,7 +17,7 @@ use super::super::{
 };
 use crate::domain::{
     access::Permission,
-    tenant::{self, IsolirProfile, KeptAttribute, Tenant, TenantSpec, TenantStatus},
+    tenant::{self, Feature, IsolirProfile, KeptAttribute, Tenant, TenantSpec, TenantStatus, saas_plan},
     values::RateLimit,
 };
 
@@ -30,9 +30,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .route(Access::Platform, routes!(load, update))
         .route(Access::Platform, routes!(set_status))
         .route(Access::Platform, routes!(set_service))
-        .route(Access::Tenant(Permission::TenantRead), routes!(own))
-        .route(Access::Tenant(Permission::TenantWrite), routes!(update_own))
-        .route(Access::Tenant(Permission::TenantWrite), routes!(set_isolir_profile))
+        .route(Access::Platform, routes!(set_plan))
+        .route(Access::Tenant(Permission::TenantRead, None), routes!(own))
+        .route(Access::Tenant(Permission::TenantWrite, None), routes!(update_own))
+        .route(Access::Tenant(Permission::TenantWrite, Some(Feature::Isolir)), routes!(set_isolir_profile))
 }
 
 /// The tenants in the order of their making.
@@ -49,17 +50,42 @@ async fn list(
     Ok(Json(PageView::of(page, |tenant| tenant)))
 }
 
+/// A tenant to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TenantBody {
+    /// Its name.
+    name: String,
+    /// Its short name in addresses and at sign-in: 2 to 40 of `a-z`, `0-9`, `-`. Unique on the platform.
+    slug: String,
+    /// What its subscribers may write behind `@`.
+    #[serde(default)]
+    realm: Option<String>,
+    /// IANA time zone, such as `Asia/Jakarta`.
+    time_zone: String,
+    /// The currency of its prices.
+    currency: Currency,
+    /// BCP 47 language, such as `id-ID`.
+    locale: String,
+    /// What the platform sells to it; the plan `trial` unless something else is said.
+    #[serde(default)]
+    saas_plan_id: Option<SaasPlanId>,
+}
+
 /// Makes a tenant, on trial.
 #[utoipa::path(
-    post, path = "/api/v1/tenants", tag = "tenants", request_body = TenantSpec,
+    post, path = "/api/v1/tenants", tag = "tenants", request_body = TenantBody,
     responses((status = 201, body = Tenant))
 )]
-async fn create(cx: PlatformContext, creation: Creation<TenantSpec>) -> Result<Created, Problem> {
+async fn create(cx: PlatformContext, creation: Creation<TenantBody>) -> Result<Created, Problem> {
     let mut tx = cx.begin().await?;
     if let Some(answer) = creation.once.claim(&mut tx, &cx.platform).await? {
         return Ok(answer);
     }
-    let tenant = tenant::create(&mut tx, &cx.platform, creation.body).await?;
+    let TenantBody { name, slug, realm, time_zone, currency, locale, saas_plan_id } = creation.body;
+    let spec = TenantSpec { name, slug, realm, time_zone, currency, locale };
+    let plan = saas_plan_id.unwrap_or(saas_plan::TRIAL);
+    let tenant = tenant::create_on_plan(&mut tx, &cx.platform, spec, plan).await?;
     let answer = creation.once.keep(&mut tx, &cx.platform, &tenant).await?;
     tx.commit().await?;
     Ok(answer)
@@ -120,6 +146,34 @@ async fn set_status(
     Ok(Versioned(tenant.version, tenant))
 }
 
+/// What the platform sells to a tenant from now on.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SaasPlanChoice {
+    /// The plan.
+    saas_plan_id: SaasPlanId,
+    /// Why, for the audit trail.
+    reason: String,
+}
+
+/// Gives a tenant another plan. Features and limits are in force at its next request, the price at its next invoice; where
+/// it uses more than the plan allows, nothing is taken away.
+#[utoipa::path(
+    post, path = "/api/v1/tenants/{id}/plan", tag = "tenants", params(("id" = TenantId, Path)),
+    request_body = SaasPlanChoice, responses((status = 200, description = "The tenant.", body = Tenant))
+)]
+async fn set_plan(
+    mut cx: PlatformContext,
+    Id(id): Id<TenantId>,
+    Body(body): Body<SaasPlanChoice>,
+) -> Result<Versioned<Tenant>, Problem> {
+    cx.platform.reason = Some(reason(&body.reason)?);
+    let mut tx = cx.begin().await?;
+    let tenant = saas_plan::assign(&mut tx, &cx.platform, id, body.saas_plan_id).await?;
+    tx.commit().await?;
+    Ok(Versioned(tenant.version, tenant))
+}
+
 /// Whether a tenant's subscribers are served from now on.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -165,6 +219,7 @@ async fn update_own(
     IfMatch(seen): IfMatch,
     Body(spec): Body<TenantSpec>,
 ) -> Result<Versioned<Tenant>, Problem> {
+    cx.ensure_reason()?;
     let mut tx = cx.begin().await?;
     let tenant = tenant::update(&mut tx, &cx.scope, seen, spec).await?;
     tx.commit().await?;
@@ -208,8 +263,8 @@ async fn set_isolir_profile(
     IfMatch(seen): IfMatch,
     Body(body): Body<IsolirProfileBody>,
 ) -> Result<Versioned<Tenant>, Problem> {
-    let dictionary = &cx.state().dictionary;
-    let kept = body.kept_attributes.iter().map(|name| KeptAttribute::named(dictionary, name));
+    let dictionary = cx.state().dictionary.current();
+    let kept = body.kept_attributes.iter().map(|name| KeptAttribute::named(&dictionary, name));
     let profile = IsolirProfile {
         kept_attributes: kept.collect::<Result<_, _>>()?,
         rate_limit: body.rate_limit,
@@ -219,6 +274,7 @@ async fn set_isolir_profile(
         pool: body.pool,
         session_timeout: body.session_timeout,
     };
+    cx.ensure_reason()?;
     let mut tx = cx.begin().await?;
     let tenant = tenant::set_isolir_profile(&mut tx, &cx.scope, seen, profile).await?;
     tx.commit().await?;

@@ -16,9 +16,10 @@ use super::super::{
     route::{Access, Routes},
 };
 use crate::domain::access::{self, ApiToken, NewApiToken, Permission, Permissions};
+use crate::domain::tenant::Feature;
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let write = Access::Tenant(Permission::TokenWrite);
+    let write = Access::Tenant(Permission::TokenWrite, Some(Feature::ApiTokens));
     routes.route(write, routes!(list, create)).route(write, routes!(revoke))
 }
 

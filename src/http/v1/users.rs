@@ -19,7 +19,8 @@ use super::super::{
 use crate::domain::access::{self, NewUser, PasswordPool, Permission, Role, User, UserChange};
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let (read, write) = (Access::Tenant(Permission::UserRead), Access::Tenant(Permission::UserWrite));
+    let (read, write) =
+        (Access::Tenant(Permission::UserRead, None), Access::Tenant(Permission::UserWrite, None));
     routes
         .route(read, routes!(list))
         .route(write, routes!(create))

@@ -253,7 +253,7 @@ fn a_rescued_folder_is_read_without_changing_it() {
         || disk.list().unwrap().into_iter().map(|name| (disk.octets(&name), name)).collect::<Vec<_>>();
     let before = files();
     let rescued = inspect_storage(Storage::Simulated(disk.clone())).unwrap();
-    assert_eq!((rescued.id(), rescued.database()), (fixture.journal.id(), DATABASE));
+    assert_eq!((rescued.id(), rescued.database()), (fixture.journal.id().unwrap(), DATABASE));
     assert_eq!((rescued.oldest(), rescued.last()), (Some(Position::FIRST), Position::new(400)));
     assert!(rescued.segments().count() > 3 && rescued.segments().all(|segment| segment.octets > 0));
     let mut reader = rescued.reader(Position::FIRST).unwrap();
@@ -308,6 +308,6 @@ fn a_new_journal_has_an_id_of_its_own() {
     let (first, second) = (Fixture::new(), Fixture::new());
     assert_ne!(first.journal.id(), second.journal.id());
     let header = Header::parse(&first.disk.octets(&segment::name(1))).unwrap();
-    assert_eq!(header.identity, Identity { journal: first.journal.id(), database: DATABASE });
+    assert_eq!(header.identity, Identity { journal: first.journal.id().unwrap(), database: DATABASE });
     drop(Arc::clone(&first.journal));
 }

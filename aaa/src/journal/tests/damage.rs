@@ -6,7 +6,7 @@ use crate::journal::{Alarm, Damage, inspect::inspect_storage, scan::Scan, scan::
 /// Where the frames of a journal end that has one segment.
 fn frames_end(fixture: &Fixture) -> usize {
     let octets = fixture.disk.octets(&segment::name(1));
-    let seed = segment::seed(fixture.journal.id(), 1);
+    let seed = segment::seed(fixture.journal.id().unwrap(), 1);
     let mut end = segment::HEADER_LEN;
     while let Ok(frame) = frame::parse(&octets[end..], seed) {
         end += frame.len;

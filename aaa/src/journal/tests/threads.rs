@@ -212,3 +212,63 @@ fn a_real_folder_is_for_its_owner_alone_and_locked() {
     let rescued = crate::journal::inspect(&config.folder).unwrap();
     assert_eq!(read_all(&mut rescued.reader(Position::FIRST).unwrap()), [(Position::FIRST, 1)]);
 }
+
+#[test]
+fn a_journal_whose_disk_is_away_opens_when_it_is_back() {
+    let home = tempfile::tempdir().unwrap();
+    let disk = home.path().join("disk");
+    let config =
+        Config { retry_every: Duration::from_millis(1), ..Config::new(disk.join("journal"), DATABASE) };
+    std::fs::write(&disk, b"no folder").unwrap();
+    assert!(matches!(Journal::open(config.clone(), Clock::system()), Err(OpenError::Folder(_))));
+    let journal = Journal::open_when_possible(config.clone(), Clock::system()).unwrap();
+    let (ours, any) = (Wake::new().unwrap(), Wake::new().unwrap());
+    let appender = journal.appender(ours.clone());
+    let _watching = journal.subscribe(any.clone());
+    assert_eq!(appender.append(&record(&payload(1))), Err(AppendError::Failing));
+    assert_eq!(journal.append(&record(&payload(1))), Err(AppendError::Failing));
+    let health = journal.health();
+    assert_eq!(health.alarms(), [Alarm::WriteFailed]);
+    let cause = health.failing.unwrap().cause.unwrap().to_string();
+    assert!(cause.starts_with("the journal's folder cannot be used: "), "{cause}");
+    assert_eq!((journal.id(), journal.oldest(), journal.lag().records), (None, None, 0));
+    assert_eq!(journal.reader(Position::FIRST).unwrap_err(), crate::journal::StartError::NotOpen);
+    journal.release(Position::FIRST);
+
+    std::fs::remove_file(&disk).unwrap();
+    wait(&any);
+    assert!(journal.id().is_some() && journal.health().alarms().is_empty());
+    let position = appender.append(&record(&payload(2))).unwrap();
+    while appender.durable() < position {
+        wait(&ours);
+    }
+    assert_eq!(read_all(&mut journal.reader(position).unwrap()), [(position, 2)]);
+    journal.shutdown().unwrap();
+    let reopened = Journal::open(config, Clock::system()).unwrap();
+    assert_eq!(read_all(&mut reopened.reader(Position::FIRST).unwrap()), [(position, 2)]);
+}
+
+#[test]
+fn a_journal_that_waits_for_its_disk_can_be_ended() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("disk"), b"no folder").unwrap();
+    let config = Config {
+        retry_every: Duration::from_secs(3_600),
+        ..Config::new(home.path().join("disk/journal"), DATABASE)
+    };
+    let journal = Journal::open_when_possible(config, Clock::system()).unwrap();
+    journal.shutdown().unwrap();
+    assert_eq!(journal.append(&record(&payload(1))), Err(AppendError::Closed));
+}
+
+#[test]
+fn no_waiting_mends_a_journal_of_another_database() {
+    let home = tempfile::tempdir().unwrap();
+    let config = Config::new(home.path().join("journal"), DATABASE);
+    let journal = Journal::open(config.clone(), Clock::system()).unwrap();
+    journal.append(&record(&payload(1))).unwrap();
+    journal.shutdown().unwrap();
+    let foreign = Config { database: DatabaseId::from_bytes([1; 16]), ..config };
+    let refused = Journal::open_when_possible(foreign, Clock::system()).unwrap_err();
+    assert!(matches!(refused, OpenError::ForeignDatabase { .. }), "{refused}");
+}

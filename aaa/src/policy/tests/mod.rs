@@ -24,6 +24,7 @@ use radius::{
     compose::{ComposeError, Composer},
     index::Index,
     secret::SharedSecret,
+    sign::{self, Unsigned},
     vendor::{VendorType, mikrotik, wispr},
 };
 
@@ -224,6 +225,11 @@ impl World {
         let reply = |out: &[u8], length: usize| Reply::new(&out[..length], packet, &secret);
         match self.policy.answer(now(seconds), &request, scratch, &mut out) {
             Action::Reply { length } => Got::Reply(reply(&out, length)),
+            Action::Sign { length } => {
+                let (buffer, secret) = (&mut out[..], request.router());
+                sign::sign(&mut [Unsigned { buffer, length, secret: &secret.secret }]);
+                Got::Reply(reply(&out, length))
+            }
             Action::Delay { length, by } => Got::Delayed(reply(&out, length), by),
             Action::Record { length, kind, payload, tenant, router, .. } => {
                 assert_eq!((tenant, router), (request.router().tenant, request.router().id));

@@ -222,3 +222,15 @@ fn a_hotspot_gets_no_ppp_framing() {
     );
     assert_eq!(reply.vendor_text(mikrotik::RATE_LIMIT), Some("5M/10M 10M/20M"));
 }
+
+/// A worker signs the Accepts of a batch together; a first use and a Reject are signed at once.
+#[test]
+fn a_worker_may_sign_accepts_itself() {
+    let mut world = World::new();
+    world.scratch = Scratch::with_seed([9; 16]).signing_later();
+    world.accept(&budi());
+    world.subscriber(|subscriber| subscriber.mac_lock = entry::MacLock::Learn);
+    let got = world.send(Port::Authentication, &budi());
+    assert!(matches!(got, Got::Recorded(Kind::FIRST_USE, ..)), "{got:?}");
+    assert_eq!(world.reason(&dial("budi", "wrong", MAC)), Outcome::WrongPassword);
+}

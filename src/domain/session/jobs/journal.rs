@@ -2,6 +2,8 @@
 //! missing (the database was restored, or its disk lost what it had confirmed) is applied again, which changes nothing
 //! where it was there.
 
+use std::time::Duration;
+
 use aaa::{
     directory::entry::OctetDirection,
     journal::{Batch, Kind, Position, Stored},
@@ -20,6 +22,8 @@ use super::{
 
 /// Records looked at, from the newest applied one back: some minutes of a busy provider.
 const LOOKED_AT: u64 = 20_000;
+/// How long to wait for a journal that is not open yet.
+const NOT_OPEN: Duration = Duration::from_secs(60);
 /// Records of one step.
 const BATCH: usize = 448;
 
@@ -28,7 +32,10 @@ pub(super) async fn compare(accountant: &Accountant, context: &JobContext) -> Re
     accountant.check_lag()?;
     let own = &accountant.journal;
     let mut conn = context.db().conn().await?;
-    let stored = journal::position(&mut conn, own.id()).await?;
+    let Some(id) = own.id() else {
+        return Err(JobError::snooze(NOT_OPEN, "the journal's disk is away"));
+    };
+    let stored = journal::position(&mut conn, id).await?;
     let stored = Position::new(u64::try_from(stored).unwrap_or(0));
     let refused = journal::count_refused(&mut conn).await?;
     drop(conn);

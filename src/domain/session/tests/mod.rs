@@ -318,6 +318,6 @@ impl World {
     /// The journal's position in the database.
     async fn position(&self) -> i64 {
         let mut conn = self.db.conn().await.unwrap();
-        store::journal::position(&mut conn, self.drain.journal.id()).await.unwrap()
+        store::journal::position(&mut conn, self.drain.journal.id().unwrap()).await.unwrap()
     }
 }

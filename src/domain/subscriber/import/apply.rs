@@ -8,6 +8,7 @@ use radius::dictionary::Dictionary;
 
 use super::{
     super::{
+        super::tenant::limit::{self, Limit, LimitReached},
         CreateError, SubscriberSpec,
         create::{Prepared, hold_references, prepare, tell},
         customer, store,
@@ -119,6 +120,8 @@ async fn write(
     chunk: Vec<Draft>,
     findings: &mut Findings,
 ) -> db::Result<Vec<Made>> {
+    // First of all, as everybody who takes a place; what the lines then do not need is given back.
+    let (places, reached) = limit::take_available(tx, scope, Limit::Subscribers, count(&chunk)).await?;
     let chunk = referring(tx, scope, chunk, findings).await?;
     let taken = store::import::taken(tx, scope, &chunk).await?;
     let mut customers = Vec::with_capacity(chunk.len());
@@ -139,6 +142,10 @@ async fn write(
             Err(invalid) => findings.add(draft.line, invalid.field, invalid.problem),
         }
     }
+    if let Some(reached) = reached {
+        refuse(&mut customers, &mut subscribers, places, reached, findings);
+    }
+    limit::give_back(tx, scope, Limit::Subscribers, places - count(&subscribers)).await?;
     let rows: Vec<_> = customers.iter().map(|(customer, sealed)| (customer, sealed.as_deref())).collect();
     store::customer::insert(tx, scope, &rows).await?;
     let rows: Vec<_> = subscribers.iter().map(|(_, prepared)| prepared.row()).collect();
@@ -155,6 +162,25 @@ async fn write(
             }
         })
         .collect())
+}
+
+/// Leaves out the lines for which no place is left.
+fn refuse<C>(
+    customers: &mut Vec<C>,
+    subscribers: &mut Vec<(u64, Prepared)>,
+    places: u32,
+    reached: LimitReached,
+    findings: &mut Findings,
+) {
+    let places = usize::try_from(places).unwrap_or(usize::MAX).min(subscribers.len());
+    customers.truncate(places);
+    for (line, _) in subscribers.drain(places..) {
+        findings.add(line, "username", reached.to_string());
+    }
+}
+
+fn count<T>(lines: &[T]) -> u32 {
+    u32::try_from(lines.len()).unwrap_or(u32::MAX)
 }
 
 /// The drafts whose plan and router are still there, and stay until the commit.

@@ -8,7 +8,14 @@ use jiff::tz::TimeZone;
 
 use super::{
     super::{
-        super::{nas, plan, tenant, values::text::search_key},
+        super::{
+            nas, plan,
+            tenant::{
+                self,
+                limit::{self, Limit, LimitReached},
+            },
+            values::text::search_key,
+        },
         store,
     },
     Draft, LineError, MAX_REPORTED, Report, SheetError,
@@ -70,6 +77,14 @@ pub async fn check(conn: &mut Conn, scope: &Scope, octets: &[u8]) -> Result<Chec
     for chunk in chunks(drafts) {
         let taken = store::import::taken(conn, scope, &chunk).await?;
         ready.extend(free(chunk, &taken, &mut findings));
+    }
+    let places = limit::state(conn, scope, Limit::Subscribers).await?;
+    if let Some(maximum) = places.maximum {
+        let free = usize::try_from(maximum.saturating_sub(places.used)).unwrap_or(0);
+        let reached = LimitReached { limit: places.limit, used: places.used.max(maximum), maximum };
+        for draft in ready.drain(free.min(ready.len())..) {
+            findings.add(draft.line, "username", reached.to_string());
+        }
     }
     let report = findings.into_report(&sheet, ready.len());
     Ok(Checked { report, drafts: ready })

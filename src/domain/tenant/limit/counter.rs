@@ -57,7 +57,16 @@ pub async fn take_available(
     let (free, reached) = look(tx, scope, limit).await?;
     let taken = places.min(free);
     store::limit::add(tx, scope, limit, i64::from(taken)).await?;
-    Ok((taken, reached.filter(|_| taken < places)))
+    let full = |reached: LimitReached| LimitReached { used: reached.maximum.max(reached.used), ..reached };
+    Ok((taken, reached.filter(|_| taken < places).map(full)))
+}
+
+/// Locks the counter until the commit: for who decides by the rows whether places are given back.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn hold(tx: &mut Tx, scope: &Scope, limit: Limit) -> db::Result<()> {
+    store::limit::lock(tx, scope, limit).await.map(drop)
 }
 
 /// Gives places back. Call it before the rows are removed.

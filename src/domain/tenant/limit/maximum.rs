@@ -32,6 +32,9 @@ impl Maximum {
     }
 }
 
+/// Nobody says anything.
+pub(in super::super) const UNLIMITED: Maximum = Maximum { base: None, granted: 0, overridden: None };
+
 /// One limit of a tenant: how much of it is used, and where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -57,6 +60,16 @@ pub struct LimitState {
 pub async fn state(conn: &mut Conn, scope: &Scope, limit: Limit) -> db::Result<LimitState> {
     let maximum = store::limit::maximum(conn, scope, limit).await?;
     let used = store::limit::used(conn, scope, limit).await?;
+    compose(conn, scope, limit, maximum, used).await
+}
+
+async fn compose(
+    conn: &mut Conn,
+    scope: &Scope,
+    limit: Limit,
+    maximum: Maximum,
+    used: Option<i64>,
+) -> db::Result<LimitState> {
     let used = match used {
         Some(used) => used,
         // Nobody has asked yet.
@@ -75,11 +88,13 @@ pub async fn state(conn: &mut Conn, scope: &Scope, limit: Limit) -> db::Result<L
 /// Every limit of the tenant.
 ///
 /// # Errors
-/// As [`state`].
+/// When the database cannot be read.
 pub async fn states(conn: &mut Conn, scope: &Scope) -> db::Result<Vec<LimitState>> {
+    let mut words = store::limit::all(conn, scope).await?;
     let mut states = Vec::with_capacity(Limit::ALL.len());
-    for limit in Limit::ALL {
-        states.push(state(conn, scope, *limit).await?);
+    for limit in Limit::ALL.iter().copied() {
+        let (maximum, used) = words.remove(&limit).unwrap_or((UNLIMITED, None));
+        states.push(compose(conn, scope, limit, maximum, used).await?);
     }
     Ok(states)
 }

@@ -6,10 +6,10 @@
 
 mod counter;
 mod drift;
-mod maximum;
+pub(super) mod maximum;
 mod overrule;
 
-pub use counter::{LimitReached, TakeError, give_back, take, take_available};
+pub use counter::{LimitReached, TakeError, give_back, hold, take, take_available};
 pub use drift::{Drift, drifts, mend};
 pub use maximum::{LimitState, Maximum, state, states};
 pub use overrule::{LimitOverride, LimitSet, set};
@@ -49,6 +49,24 @@ impl Limit {
             Self::MapClients => Some("extra_client_maps"),
             Self::WhatsappRate => Some("wa_premium"),
             Self::Odcs | Self::Vouchers | Self::Employees | Self::PanelUsers => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Feature, *};
+
+    #[test]
+    fn the_documentation_has_every_limit_and_feature() {
+        let text = include_str!("../../../../docs/tenancy.md");
+        for limit in Limit::ALL {
+            let addon = limit.addon().map_or_else(String::new, |addon| format!("`{addon}` "));
+            let row = text.lines().find(|line| line.starts_with(&format!("| `{limit}` |")));
+            assert!(row.is_some_and(|row| row.ends_with(&format!("| {addon}|"))), "{limit}: {row:?}");
+        }
+        for feature in Feature::ALL {
+            assert!(text.contains(&format!("\n| `{feature}` | ")), "{feature}");
         }
     }
 }

@@ -46,6 +46,12 @@ impl Cycle {
 }
 
 impl Period {
+    /// Its last day.
+    #[must_use]
+    pub fn last(self) -> Day {
+        self.until.yesterday()
+    }
+
     /// Its days.
     #[must_use]
     pub fn days(self) -> i64 {

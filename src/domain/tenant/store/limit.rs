@@ -1,12 +1,14 @@
 //! The SQL of limits: what they say, how much is used, and how much there really is.
 
+use std::collections::HashMap;
+
 use base::{Scope, TenantAddonId};
 use foundation::{
     Conn,
     db::{Error, Result, dialect},
 };
 
-use super::super::limit::{Limit, LimitOverride, Maximum};
+use super::super::limit::{Limit, LimitOverride, Maximum, maximum::UNLIMITED};
 
 /// How the things are counted that a limit is about; `None` where it is a rate, or its things are not stored yet.
 const fn counting(limit: Limit) -> Option<&'static str> {
@@ -116,6 +118,37 @@ pub(in super::super) async fn maximum(conn: &mut Conn, scope: &Scope, limit: Lim
         granted: row.granted,
         overridden: row.is_overridden.then_some(row.overridden),
     })
+}
+
+/// What is said about every limit, and how much its counter says is used. What this version does not know is left out.
+pub(in super::super) async fn all(
+    conn: &mut Conn,
+    scope: &Scope,
+) -> Result<HashMap<Limit, (Maximum, Option<i64>)>> {
+    let rows: Vec<(String, String, Option<i64>)> = conn
+        .query(
+            "SELECT 'base', p.limit_name, p.maximum FROM tenant t \
+             JOIN saas_plan_limit p ON p.plan_id = t.saas_plan_id WHERE t.id = $1 \
+             UNION ALL SELECT 'grant', limit_name, CAST(SUM(amount) AS BIGINT) FROM limit_grant \
+             WHERE tenant_id = $1 GROUP BY limit_name \
+             UNION ALL SELECT 'override', limit_name, maximum FROM limit_override WHERE tenant_id = $1 \
+             UNION ALL SELECT 'used', limit_name, used FROM limit_usage WHERE tenant_id = $1",
+        )
+        .bind(scope.tenant())
+        .fetch_all()
+        .await?;
+    let mut all = HashMap::new();
+    for (source, name, number) in rows {
+        let Ok(limit) = name.parse::<Limit>() else { continue };
+        let (maximum, used) = all.entry(limit).or_insert((UNLIMITED, None));
+        match source.as_str() {
+            "base" => maximum.base = number,
+            "grant" => maximum.granted = number.unwrap_or(0),
+            "override" => maximum.overridden = Some(number),
+            _ => *used = number,
+        }
+    }
+    Ok(all)
 }
 
 pub(in super::super) async fn set_override(

@@ -1,6 +1,7 @@
 //! Every store function of tenants, on both databases.
 
 mod feature;
+mod jobs;
 mod limit;
 mod saas_plan;
 mod settings;

@@ -1,0 +1,53 @@
+-- Invoices of the platform to its tenants.
+
+-- The last number of each year: numbers have no gaps.
+CREATE TABLE saas_invoice_number (
+    year BIGINT PRIMARY KEY NOT NULL,
+    last BIGINT NOT NULL
+);
+
+CREATE TABLE saas_invoice (
+    tenant_id UUID NOT NULL REFERENCES tenant (id),
+    id UUID NOT NULL,
+    number TEXT COLLATE "C" NOT NULL UNIQUE,
+    -- Days of the tenant's calendar: up to and without the last one.
+    period_from TEXT COLLATE "C" NOT NULL,
+    period_until TEXT COLLATE "C" NOT NULL,
+    due_on TEXT COLLATE "C" NOT NULL,
+    currency TEXT NOT NULL,
+    amount BIGINT NOT NULL CHECK (amount >= 0),
+    status TEXT NOT NULL CHECK (status IN ('open', 'paid', 'void')),
+    -- How it was paid, or why it is void.
+    note TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+-- One invoice for a period: the database sees to it.
+CREATE UNIQUE INDEX saas_invoice_period ON saas_invoice (tenant_id, period_from) WHERE status <> 'void';
+CREATE INDEX saas_invoice_open ON saas_invoice (tenant_id, due_on) WHERE status = 'open';
+
+CREATE TABLE saas_invoice_line (
+    tenant_id UUID NOT NULL,
+    invoice_id UUID NOT NULL,
+    position BIGINT NOT NULL,
+    description TEXT NOT NULL,
+    amount BIGINT NOT NULL,
+    -- The charge that it is for; NULL for the plan itself.
+    charge_id UUID,
+    PRIMARY KEY (tenant_id, invoice_id, position),
+    FOREIGN KEY (tenant_id, invoice_id) REFERENCES saas_invoice (tenant_id, id),
+    FOREIGN KEY (tenant_id, charge_id) REFERENCES saas_charge (tenant_id, id)
+);
+
+-- On which invoice a charge stands; an invoice that becomes void lets go of its charges.
+CREATE TABLE saas_charge_invoiced (
+    tenant_id UUID NOT NULL,
+    charge_id UUID NOT NULL,
+    invoice_id UUID NOT NULL,
+    PRIMARY KEY (tenant_id, charge_id),
+    FOREIGN KEY (tenant_id, charge_id) REFERENCES saas_charge (tenant_id, id),
+    FOREIGN KEY (tenant_id, invoice_id) REFERENCES saas_invoice (tenant_id, id)
+);
+CREATE INDEX saas_charge_invoiced_by_invoice ON saas_charge_invoiced (tenant_id, invoice_id);

@@ -1,0 +1,53 @@
+-- Invoices of the platform to its tenants.
+
+-- The last number of each year: numbers have no gaps.
+CREATE TABLE saas_invoice_number (
+    year INTEGER PRIMARY KEY NOT NULL,
+    last INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE saas_invoice (
+    tenant_id BLOB NOT NULL REFERENCES tenant (id),
+    id BLOB NOT NULL,
+    number TEXT NOT NULL UNIQUE,
+    -- Days of the tenant's calendar: up to and without the last one.
+    period_from TEXT NOT NULL,
+    period_until TEXT NOT NULL,
+    due_on TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount >= 0),
+    status TEXT NOT NULL CHECK (status IN ('open', 'paid', 'void')),
+    -- How it was paid, or why it is void.
+    note TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+) STRICT;
+-- One invoice for a period: the database sees to it.
+CREATE UNIQUE INDEX saas_invoice_period ON saas_invoice (tenant_id, period_from) WHERE status <> 'void';
+CREATE INDEX saas_invoice_open ON saas_invoice (tenant_id, due_on) WHERE status = 'open';
+
+CREATE TABLE saas_invoice_line (
+    tenant_id BLOB NOT NULL,
+    invoice_id BLOB NOT NULL,
+    position INTEGER NOT NULL,
+    description TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    -- The charge that it is for; NULL for the plan itself.
+    charge_id BLOB,
+    PRIMARY KEY (tenant_id, invoice_id, position),
+    FOREIGN KEY (tenant_id, invoice_id) REFERENCES saas_invoice (tenant_id, id),
+    FOREIGN KEY (tenant_id, charge_id) REFERENCES saas_charge (tenant_id, id)
+) STRICT, WITHOUT ROWID;
+
+-- On which invoice a charge stands; an invoice that becomes void lets go of its charges.
+CREATE TABLE saas_charge_invoiced (
+    tenant_id BLOB NOT NULL,
+    charge_id BLOB NOT NULL,
+    invoice_id BLOB NOT NULL,
+    PRIMARY KEY (tenant_id, charge_id),
+    FOREIGN KEY (tenant_id, charge_id) REFERENCES saas_charge (tenant_id, id),
+    FOREIGN KEY (tenant_id, invoice_id) REFERENCES saas_invoice (tenant_id, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX saas_charge_invoiced_by_invoice ON saas_charge_invoiced (tenant_id, invoice_id);

@@ -1,0 +1,96 @@
+//! What a tenant owes for its add-ons: a row for units and days of one cycle, written once.
+
+use base::{Currency, Minor, SaasChargeId, Scope, TenantAddonId, Timestamp, money::AmountOutOfRange};
+use foundation::{Conn, Tx, audit, db};
+use serde::Serialize;
+
+use super::{
+    super::{tenant::saas_plan::Period, values::Day},
+    Addon, SaasChargeRecorded, TenantAddon, store,
+};
+
+/// What a tenant owes for units of an add-on and days of one cycle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SaasCharge {
+    /// Its id.
+    pub id: SaasChargeId,
+    /// For which of the tenant's add-ons.
+    #[serde(rename = "tenantAddonId")]
+    pub tenant_addon: TenantAddonId,
+    /// What stands on the invoice.
+    pub description: String,
+    /// How many units.
+    pub units: i64,
+    /// Of one unit for one cycle.
+    pub unit_price: Minor,
+    /// The currency of both.
+    pub currency: Currency,
+    /// What is owed.
+    pub amount: Minor,
+    /// The first day of the cycle.
+    pub cycle_from: Day,
+    /// The first day that is paid.
+    pub from_day: Day,
+    /// The day behind the last one that is paid.
+    pub until_day: Day,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+}
+
+/// Why nothing is owed: a price that nobody can pay.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ChargeError {
+    #[error(transparent)]
+    Amount(#[from] AmountOutOfRange),
+    #[error(transparent)]
+    Database(#[from] db::Error),
+}
+
+/// Records what `units` cost from `from` to the end of `period`.
+pub(super) async fn record(
+    tx: &mut Tx,
+    scope: &Scope,
+    addon: &Addon,
+    of: &TenantAddon,
+    units: i64,
+    period: Period,
+    from: Day,
+) -> Result<SaasCharge, ChargeError> {
+    let price = of.unit_price.units().checked_mul(units).map(Minor::new).ok_or(AmountOutOfRange)?;
+    let from = from.max(period.from);
+    let charge = SaasCharge {
+        id: SaasChargeId::generate(scope.now()),
+        tenant_addon: of.id,
+        description: format!("{} × {units}, {from} – {}", addon.spec.name, period.last()),
+        units,
+        unit_price: of.unit_price,
+        currency: of.currency,
+        amount: period.share(price, from, period.until)?,
+        cycle_from: period.from,
+        from_day: from,
+        until_day: period.until,
+        created_at: scope.now(),
+    };
+    store::charge::insert(tx, scope, &charge).await?;
+    let event = SaasChargeRecorded { tenant_addon: of.id, addon: addon.id, charge: charge.id };
+    tx.publish(scope, &event);
+    tx.audit(scope, audit::Entry::new("saas_charge.record", "saas_charge", charge.id).after(&charge));
+    Ok(charge)
+}
+
+/// What the tenant was charged for one of its add-ons, oldest first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn charges(conn: &mut Conn, scope: &Scope, of: TenantAddonId) -> db::Result<Vec<SaasCharge>> {
+    store::charge::list(conn, scope, of).await
+}
+
+/// What the tenant was charged and stands on no invoice yet, oldest first, at most `limit`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn open_charges(conn: &mut Conn, scope: &Scope, limit: u32) -> db::Result<Vec<SaasCharge>> {
+    store::charge::open(conn, scope, i64::from(limit)).await
+}

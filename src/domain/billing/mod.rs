@@ -1,0 +1,3 @@
+//! Money that is owed. `saas` what tenants owe the platform.
+
+pub mod saas;
