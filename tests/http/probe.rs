@@ -10,7 +10,7 @@ use foundation::testing::TestDb;
 use http::Method;
 use rrnetd::{
     domain::{
-        access::Role,
+        access::{Permission, Role},
         tenant::{self, Feature, TenantStatus},
     },
     http::{Access, Entry, Settings},
@@ -64,6 +64,7 @@ fn asks(content: Content) -> Example {
 }
 
 /// What to ask of a route so that the first tenant's owner (or the super admin) gets it done. `None` when nobody said.
+#[expect(clippy::match_same_arms, reason = "a row for each route, to be found by its path")]
 fn example(world: &World, method: &Method, path: &str) -> Option<Example> {
     let id = |of: &str| &world.ids[of];
     let form = |body: Value| asks(Content::Json(body));
@@ -292,7 +293,7 @@ async fn program(rig: &Rig, owner: &str, body: &Value) -> (String, String) {
 async fn nobody_gets_in_without_a_valid_token(db: TestDb) {
     let world = World::new(db).await;
     let (rig, owner) = (world.rig(), world.net.tenant.owner.clone());
-    let everything: Vec<&str> = Role::Owner.permissions().iter().map(|it| it.as_str()).collect();
+    let everything: Vec<&str> = Role::Owner.permissions().iter().map(Permission::as_str).collect();
     let soon = json!({ "name": "x", "permissions": everything, "expiresAt": "2026-11-22T09:00:00Z" });
     let (_, expired_program) = program(rig, &owner, &soon).await;
     let lasting = json!({ "name": "x", "permissions": everything });
@@ -336,7 +337,7 @@ async fn a_second_tenant_sees_and_changes_nothing_of_the_first(db: TestDb) {
     let world = World::new(db).await;
     let (rig, first) = (world.rig(), world.net.tenant.id.to_string());
     let second = rig.tenant("desa").await;
-    let everything: Vec<&str> = Role::Owner.permissions().iter().map(|it| it.as_str()).collect();
+    let everything: Vec<&str> = Role::Owner.permissions().iter().map(Permission::as_str).collect();
     let (_, program) = program(rig, &second.owner, &json!({ "name": "x", "permissions": everything })).await;
     let before = world.looks().await;
     let mut routes = world.of(tenant_routes);
@@ -428,7 +429,7 @@ async fn each_role_does_what_it_may_and_no_more(db: TestDb) {
 async fn a_locked_tenant_is_told_so_everywhere(db: TestDb) {
     let world = World::new(db).await;
     let rig = world.rig();
-    let everything: Vec<&str> = Role::Owner.permissions().iter().map(|it| it.as_str()).collect();
+    let everything: Vec<&str> = Role::Owner.permissions().iter().map(Permission::as_str).collect();
     for (slug, status, code) in [
         ("isolasi", TenantStatus::Isolated, "tenant_isolated"),
         ("bubar", TenantStatus::Disabled, "tenant_disabled"),
