@@ -47,6 +47,9 @@ impl Config {
             ),
             ("http.answer-within-seconds", a.http.answer_within == b.http.answer_within),
             ("http.requests-at-once", a.http.requests_at_once == b.http.requests_at_once),
+            ("jobs.at-once", a.jobs.at_once == b.jobs.at_once),
+            ("jobs.keep-done-hours", a.jobs.keep_done == b.jobs.keep_done),
+            ("jobs.keep-dead-days", a.jobs.keep_dead == b.jobs.keep_dead),
             ("log.format", a.log.format == b.log.format),
             ("log.filter", a.log.filter == b.log.filter),
         ]
