@@ -101,6 +101,8 @@ struct Pick {
 #[derive(Debug, Default)]
 pub(super) struct Claimer {
     after: [Option<TenantId>; 3],
+    /// The first tenant of a walk round the ring that found nothing so far: met again, there is nothing.
+    fruitless: [Option<TenantId>; 3],
     lanes: BTreeMap<(Priority, TenantId), (String, String)>,
     claims: u64,
 }
@@ -149,10 +151,12 @@ impl Claimer {
             return Ok(false);
         }
         let (tenants, is_cut) = self.ring(conn, priority).await?;
+        let picked = picks.len();
         // Each tenant's turn is as large as the ring is small.
         let turn = room.of(priority).div_ceil(tenants.len().max(1)).max(1);
-        for tenant in tenants {
+        for &tenant in &tenants {
             if room.of(priority) == 0 {
+                self.fruitless[priority.index()] = None;
                 return Ok(true);
             }
             self.after[priority.index()] = Some(tenant);
@@ -182,7 +186,22 @@ impl Claimer {
                 picks.push(Pick { priority, tenant, head, count });
             }
         }
-        Ok(is_cut)
+        let fruitless = &mut self.fruitless[priority.index()];
+        if !is_cut || picks.len() > picked {
+            *fruitless = None;
+            return Ok(is_cut);
+        }
+        match *fruitless {
+            Some(first) if tenants.contains(&first) => {
+                *fruitless = None;
+                Ok(false)
+            }
+            Some(_) => Ok(true),
+            None => {
+                *fruitless = tenants.first().copied();
+                Ok(true)
+            }
+        }
     }
 
     /// The next tenants with something to do, from where the last claim stopped, once round at most. True when there are

@@ -75,6 +75,7 @@ impl Keeper {
         };
         let (mut settle, mut fire) = (every(SETTLE), every(FIRE));
         let (mut rescue, mut sweep, mut measure) = (every(RESCUE), every(SWEEP), every(MEASURE));
+        let mut is_failing = false;
         loop {
             let (step, result) = tokio::select! {
                 biased;
@@ -85,8 +86,13 @@ impl Keeper {
                 _ = measure.tick() => ("metrics", self.measure().await),
                 _ = sweep.tick() => ("retention", self.sweep().await.map(drop)),
             };
-            if let Err(error) = result {
-                counter!("rrnetd_job_queue_failures_total", "step" => step).increment(1);
+            let Err(error) = result else {
+                is_failing = false;
+                continue;
+            };
+            counter!("rrnetd_job_queue_failures_total", "step" => step).increment(1);
+            // Told once in an outage: the counter tells how long it lasts.
+            if !std::mem::replace(&mut is_failing, true) {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     step,

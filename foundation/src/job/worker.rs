@@ -103,12 +103,21 @@ impl Workers {
 
     async fn work(&mut self, shutdown: &CancellationToken) {
         let crew = Arc::clone(&self.crew);
+        let mut is_failing = false;
         while !shutdown.is_cancelled() {
             let pause = match self.round().await {
-                Ok(pause) => pause,
+                Ok(pause) => {
+                    if std::mem::take(&mut is_failing) {
+                        tracing::info!("jobs are claimed again");
+                    }
+                    pause
+                }
                 Err(error) => {
                     counter!("rrnetd_job_queue_failures_total", "step" => "claim").increment(1);
-                    tracing::warn!(error = &error as &dyn std::error::Error, "jobs cannot be claimed");
+                    // Told once in an outage: the counter tells how long it lasts.
+                    if !std::mem::replace(&mut is_failing, true) {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "jobs cannot be claimed");
+                    }
                     POLL
                 }
             };

@@ -226,6 +226,7 @@ async fn platform_discard_job(cx: PlatformContext, Id(id): Id<JobId>) -> Result<
 #[into_params(parameter_in = Query)]
 struct QueueParams {
     /// What parts are told apart by: `all` (each kind of each lane of each tenant), `kind`, `tenant` or `lane`.
+    #[param(inline)]
     by: Option<By>,
     /// Of this tenant alone.
     tenant_id: Option<TenantId>,

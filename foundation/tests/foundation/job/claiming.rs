@@ -13,6 +13,7 @@ foundation::battery! {
     a_tenant_with_many_jobs_does_not_delay_another,
     many_lanes_of_a_tenant_take_turns,
     what_is_paused_is_stepped_over,
+    a_long_ring_of_paused_tenants_comes_to_an_end,
     jobs_of_newer_nodes_are_left_alone,
     nodes_share_the_work_and_each_job_runs_once,
     what_runs_at_the_end_of_a_node_is_given_back,
@@ -102,11 +103,10 @@ async fn urgent_jobs_go_first_and_bulk_is_not_forgotten(db: TestDb) {
     world.workers_of((*world.db).clone(), "node-1", 1).run_due().await.unwrap();
     let came = world.came();
     assert_eq!(came.len(), 36);
-    assert_eq!(
-        came[..7],
-        ["urgent00", "urgent01", "urgent02", "urgent03", "urgent04", "urgent05", "urgent06"]
-    );
-    assert_eq!(came[7], "bulk00", "now and then the order is turned round");
+    // Now and then the order is turned round: after seven claims, or fewer where another test took from the same lane.
+    let turned = came.iter().position(|name| name == "bulk00").unwrap();
+    assert!((1..=7).contains(&turned), "{came:?}");
+    assert!(came[..turned].iter().all(|name| name.starts_with("urgent")), "{came:?}");
     assert!(came.iter().position(|name| name == "normal00") < came.iter().position(|name| name == "bulk05"));
 }
 
@@ -196,6 +196,25 @@ async fn what_is_paused_is_stepped_over(db: TestDb) {
     assert_eq!(running(&world).await.values().sum::<i64>(), 1);
     assert_eq!(world.state(later).await, State::Available);
     task.abort();
+}
+
+/// More tenants than one claim looks at.
+async fn a_long_ring_of_paused_tenants_comes_to_an_end(db: TestDb) {
+    let world = World::new(db).await;
+    for number in 1..=150 {
+        world.enqueue(&scope(number), &Chore::effect(&number.to_string())).await;
+    }
+    let mut tx = world.db.begin().await.unwrap();
+    let chores = Target { kind: Some("chore".into()), ..Target::default() };
+    pause::pause(&mut tx, &world.platform(), &chores, "the provider is down").await.unwrap();
+    tx.commit().await.unwrap();
+    let mut workers = world.workers();
+    assert_eq!(workers.run_due().await.unwrap(), 0);
+    // One that is not paused is found wherever it stands.
+    let options = Options { priority: Some(Priority::Normal), ..Options::default() };
+    world.enqueue_with(&scope(149), &Errand { name: "free".into() }, options).await.unwrap();
+    assert_eq!(workers.run_due().await.unwrap(), 1);
+    assert_eq!(world.came(), ["free"]);
 }
 
 async fn jobs_of_newer_nodes_are_left_alone(db: TestDb) {
