@@ -12,7 +12,7 @@ use super::{
     directory_check::{self, Checker},
     state::Opened,
 };
-use crate::domain::{isolir, session::jobs::Accountant, tenant};
+use crate::domain::{addon, isolir, session::jobs::Accountant, tenant};
 
 /// What this node does, and when.
 #[derive(Debug)]
@@ -36,6 +36,10 @@ impl Jobs {
         schedules.extend(Accountant::schedules());
         isolir::jobs::register(&mut registry)?;
         schedules.extend(isolir::jobs::schedules());
+        addon::jobs::register(&mut registry)?;
+        schedules.extend(addon::jobs::schedules());
+        tenant::jobs::register(&mut registry)?;
+        schedules.extend(tenant::jobs::schedules());
         let checker = Checker {
             directory: Arc::clone(&state.directory),
             sealer: state.keys.sealer.clone(),
