@@ -72,8 +72,14 @@ pub const KINDS: &[Listed] = &[
     ),
     specified(
         "addon_usage_reconciliation",
-        "compares the use of add-ons with what is charged for them, and makes up for what is missing",
+        "compares the use of add-ons with what is charged for them, charges each new cycle, and brings what was scheduled \
+         into force",
         Presence::Runs("schedule: every 10 minutes"),
+    ),
+    ours(
+        "limit_reconcile_job",
+        "compares the counters of tenants' limits with what is there, and mends them",
+        Presence::Runs("schedule: hourly"),
     ),
     ours(
         "overlay_reconcile_job",
@@ -84,11 +90,6 @@ pub const KINDS: &[Listed] = &[
         "directory_reconcile_job",
         "compares the directory with the database's rows, and has read anew what differs",
         Presence::Runs("schedule: every 6 hours"),
-    ),
-    ours(
-        "limit_reconcile_job",
-        "compares the counters of limits with what is there, and puts right what differs",
-        Presence::Runs("schedule: hourly"),
     ),
 ];
 

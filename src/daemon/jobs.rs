@@ -36,10 +36,10 @@ impl Jobs {
         schedules.extend(Accountant::schedules());
         isolir::jobs::register(&mut registry)?;
         schedules.extend(isolir::jobs::schedules());
-        tenant::jobs::register(&mut registry)?;
-        schedules.extend(tenant::jobs::schedules());
         addon::jobs::register(&mut registry)?;
         schedules.extend(addon::jobs::schedules());
+        tenant::jobs::register(&mut registry)?;
+        schedules.extend(tenant::jobs::schedules());
         let checker = Checker {
             directory: Arc::clone(&state.directory),
             sealer: state.keys.sealer.clone(),

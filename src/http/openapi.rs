@@ -20,9 +20,11 @@ pub(super) const BEARER: &str = "bearer";
 pub(super) const SESSION: &str = "session";
 
 /// The groups of the document, in the order of its page.
-const TAGS: [(&str, &str); 11] = [
+const TAGS: [(&str, &str); 13] = [
     ("sign-in", "Signing in and out, and one's own account."),
-    ("tenants", "The internet service providers on this platform."),
+    ("tenants", "The internet service providers on this platform: their features, limits and invoices."),
+    ("add-ons", "What tenants buy besides their plan."),
+    ("platform", "What the platform sells to tenants, and its own settings."),
     ("people", "People who use the panel, and tokens of programs."),
     ("routers", "Routers: what is wanted of them, and what was last seen of them."),
     ("plans", "Service profiles that subscribers buy."),

@@ -16,6 +16,7 @@ foundation::battery! {
     a_custom_one_waits_for_the_super_admin,
     of_two_who_ask_together_one_gets_it,
     what_would_change_nothing_is_not_sold,
+    wherever_it_breaks_a_purchase_is_whole_or_nothing,
 }
 
 async fn an_official_one_is_active_at_once_and_charged_to_the_end_of_the_month(db: TestDb) {
@@ -148,4 +149,46 @@ async fn what_would_change_nothing_is_not_sold(db: TestDb) {
     let given = activate(&mut tx, &platform, rig.tenant, asking(&addon, 1)).await.unwrap();
     assert_eq!(given.status, AddonStatus::Active);
     tx.commit().await.unwrap();
+}
+
+async fn wherever_it_breaks_a_purchase_is_whole_or_nothing(db: TestDb) {
+    let mut rig = Rig::new(db).await;
+    let addon = rig.offer(routers(AddonKind::Official)).await;
+    let mut broken = 0;
+    for point in 1.. {
+        let slug = format!("warga-{point}");
+        let mut tx = rig.db.begin().await.unwrap();
+        let spec = TenantSpec::new("Warga", slug);
+        rig.tenant = tenant::create(&mut tx, &rig.platform(), spec).await.unwrap().id;
+        tx.commit().await.unwrap();
+        let scope = rig.on("2026-11-23");
+        rig.db.faults().arm(point);
+        let first = buy(&rig.db, &scope, &addon).await;
+        let reached_the_end = rig.db.faults().disarm();
+        broken += usize::from(first.is_err());
+        // The same once more, as somebody does who got no answer.
+        match buy(&rig.db, &scope, &addon).await {
+            Ok(()) => assert!(first.is_err(), "point {point}: it was bought twice"),
+            Err(OrderError::AlreadyThere) => {}
+            Err(error) => panic!("point {point}: {error:?}"),
+        }
+        let mut conn = rig.db.conn().await.unwrap();
+        let page = PageRequest::new(None, None);
+        let bought = list_of_tenant(&mut conn, &scope, &page).await.unwrap().rows;
+        assert_eq!(bought.len(), 1, "point {point}");
+        drop(conn);
+        assert_eq!(rig.charged(bought[0].id).await.len(), 1, "point {point}");
+        assert_eq!(rig.maximum(Limit::Routers).await, Some(12), "point {point}");
+        assert_eq!(rig.told().await, ["addon_activated", "saas_charge_recorded"], "point {point}");
+        if reached_the_end {
+            break;
+        }
+    }
+    assert!(broken > 10, "{broken} points broke it");
+}
+
+async fn buy(db: &foundation::Db, scope: &Scope, addon: &Addon) -> Result<(), OrderError> {
+    let mut tx = db.begin().await?;
+    order(&mut tx, scope, asking(addon, 1)).await?;
+    Ok(tx.commit().await?)
 }
