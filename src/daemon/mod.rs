@@ -215,10 +215,8 @@ impl Daemon {
         let radius = radius.start(&shared)?;
         addresses.report();
         lifecycle::notify_ready();
-        let served = axum::serve(http, api.router.into_make_service_with_connect_info::<SocketAddr>())
-            .with_graceful_shutdown(shutdown.clone().cancelled_owned())
-            .into_future();
-        let served = tokio::spawn(served);
+        let connections = http::Connections::new(config.http.trusted_proxies.clone());
+        let served = tokio::spawn(http::serve(http, api.router, connections, shutdown.clone()));
         shutdown.cancelled().await;
         lifecycle::notify_stopping();
         // The workers wait for their last group commit: not on a thread of the runtime.

@@ -24,6 +24,8 @@ pub(super) const MAX_BODY: usize = 256 * 1024;
 
 /// The longest place in a document that is named, octets: what is longer is nobody's typing.
 const MAX_FIELD: usize = 200;
+/// A NUL within a text of JSON: the bare octet is no JSON.
+const NUL: &[u8] = b"\\u0000";
 /// Unknown fields that are named one by one.
 const MAX_UNREAD: usize = 10;
 
@@ -100,6 +102,10 @@ pub(super) fn parse<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Problem> {
     // The reader would take a list as the fields of a form in their order.
     if octets.trim_ascii_start().first() == Some(&b'[') {
         return Err(Problem::new(Code::InvalidBody).detail("the document must be an object"));
+    }
+    // PostgreSQL's texts hold no NUL, and nobody means one.
+    if octets.windows(NUL.len()).any(|part| part == NUL) {
+        return Err(Problem::new(Code::InvalidBody).detail("a text has a NUL in it"));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(octets);
     let mut track = serde_path_to_error::Track::new();

@@ -5,6 +5,7 @@
 //! * `layer` is what every request goes through, `context` what a handler gets of it.
 //! * `problem` is every failure (RFC 9457), `body`, `params`, `version`, `once` are the forms of requests and answers.
 //! * `live` is the stream of events as they are committed.
+//! * `serve` takes connections in.
 //! * `v1` has a file for each resource; `health` and `docs` stand beside it.
 
 mod body;
@@ -20,6 +21,7 @@ mod params;
 mod problem;
 mod reloadable;
 mod route;
+mod serve;
 mod state;
 mod v1;
 mod version;
@@ -35,6 +37,7 @@ use problem::{Code, Problem};
 pub use reloadable::Reloadable;
 pub use route::{Access, Entry};
 use route::{Built, Routes};
+pub use serve::{Connections, serve};
 pub use state::{Settings, State};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;

@@ -35,6 +35,10 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Params<
     type Rejection = Problem;
 
     fn from_request_parts(parts: &mut Parts, _: &S) -> impl Future<Output = Result<Self, Problem>> + Send {
+        // PostgreSQL's texts hold no NUL, and nobody means one.
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            return ready(Err(Problem::new(Code::InvalidQuery).detail("a value has a NUL in it")));
+        }
         ready(Query::<T>::try_from_uri(&parts.uri).map(|Query(query)| Self(query)).map_err(|rejection| {
             // The framework's own words come first; the cause has the parameter and the reason.
             let cause = rejection.source().map_or_else(|| rejection.to_string(), ToString::to_string);

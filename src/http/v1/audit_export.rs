@@ -47,6 +47,7 @@ base::text_enum! {
 #[into_params(parameter_in = Query)]
 struct ExportParams {
     /// How the file is written.
+    #[param(inline)]
     format: Format,
     /// Kind of thing acted upon, such as `subscriber`.
     target_kind: Option<String>,

@@ -25,10 +25,9 @@ use crate::domain::{access::Permission, tenant::Feature};
 const KINDS: usize = 100;
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let read = Access::Tenant(Permission::EventRead, Some(Feature::LiveEvents));
     routes
-        .route(read, routes!(list))
-        .route(read, routes!(listen))
+        .route(Access::Tenant(Permission::EventRead, None), routes!(list))
+        .route(Access::Tenant(Permission::EventRead, Some(Feature::LiveEvents)), routes!(listen))
         .route(Access::Platform, routes!(platform_events))
         .route(Access::Platform, routes!(platform_listen))
 }
