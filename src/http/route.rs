@@ -73,6 +73,7 @@ pub(super) struct Built {
 pub(super) struct Routes {
     state: Arc<State>,
     budgets: Arc<Budgets>,
+    features: Arc<feature::Kept>,
     router: Router<Arc<State>>,
     document: OpenApi,
     table: Vec<Entry>,
@@ -85,6 +86,7 @@ impl Routes {
         Self {
             state,
             budgets,
+            features: Arc::new(feature::Kept::new("features")),
             router: Router::new(),
             document: openapi::start(),
             table: Vec::new(),
@@ -118,7 +120,7 @@ impl Routes {
 
     fn add(mut self, access: Access, handlers: UtoipaMethodRouter<Arc<State>>) -> Self {
         let (schemas, paths, mut methods) = handlers;
-        let (state, budgets) = (&self.state, &self.budgets);
+        let (state, budgets, features) = (&self.state, &self.budgets, &self.features);
         // The last one added is the first one to run.
         methods = match access {
             Access::Open => methods.route_layer(middleware::from_fn_with_state(
@@ -136,7 +138,10 @@ impl Routes {
             Access::SignedIn => methods.route_layer(middleware::from_fn(isolation::check)),
             Access::Tenant(needed, module) => methods
                 .route_layer(middleware::from_fn_with_state(needed, permission::check))
-                .route_layer(middleware::from_fn_with_state((Arc::clone(state), module), feature::check))
+                .route_layer(middleware::from_fn_with_state(
+                    (Arc::clone(state), Arc::clone(features), module),
+                    feature::check,
+                ))
                 .route_layer(middleware::from_fn(isolation::check))
                 .route_layer(middleware::from_fn_with_state(Arc::clone(state), tenant::resolve)),
             Access::Platform => methods.route_layer(middleware::from_fn(tenant::platform)),

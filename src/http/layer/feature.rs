@@ -1,5 +1,6 @@
-//! Whether the tenant may use the module: the route names the feature, or says that it belongs to none. Looked up with each
-//! request, so that a switch acts on the very next one. The platform's own people go on where it is off.
+//! Whether the tenant may use the module: the route names the feature, or says that it belongs to none. What a tenant has is
+//! kept until anything is committed for it or by the platform, so that a switch acts on the very next request of this
+//! node, and on others as soon as they hear of it. The platform's own people go on where it is off.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use axum::{
     response::Response,
 };
 use base::{Actor, Scope};
+use foundation::cache::TenantCache;
 
 use super::super::{
     context::Missing,
@@ -17,11 +19,14 @@ use super::super::{
 };
 use crate::domain::{
     access::Caller,
-    tenant::{self, Feature},
+    tenant::{self, Feature, FeatureSet},
 };
 
+/// What tenants have, as it was read last.
+pub(in super::super) type Kept = TenantCache<FeatureSet>;
+
 pub(in super::super) async fn check(
-    Extracted((state, feature)): Extracted<(Arc<State>, Option<Feature>)>,
+    Extracted((state, kept, feature)): Extracted<(Arc<State>, Arc<Kept>, Option<Feature>)>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
@@ -34,9 +39,8 @@ pub(in super::super) async fn check(
     let needed = [of_caller, feature];
     if caller.tenant.is_some() && needed.iter().any(Option::is_some) {
         let scope = scope.clone();
-        let mut conn = state.db.conn().await?;
-        let has = tenant::features(&mut conn, &scope).await?;
-        drop(conn);
+        let load = async { tenant::features(&mut state.db.conn().await?, &scope).await };
+        let has = kept.find_or_load(&state.db, scope.tenant(), load).await?;
         if let Some(missing) = needed.into_iter().flatten().find(|feature| !has.has(*feature)) {
             return Err(Problem::new(Code::FeatureDisabled).detail(format!("it is {missing}")));
         }
