@@ -35,6 +35,13 @@ fn limit<'a>(limits: &'a Value, name: &str) -> &'a Value {
     limits["limits"].as_array().unwrap().iter().find(|limit| limit["limit"] == name).unwrap()
 }
 
+/// A plan with one more feature.
+fn plan_with(code: &str, feature: &str) -> Value {
+    let mut plan = plan(code);
+    plan["features"].as_array_mut().unwrap().push(json!(feature));
+    plan
+}
+
 fn has(features: &Value, name: &str) -> bool {
     let rows = features["features"].as_array().unwrap();
     rows.iter().find(|feature| feature["feature"] == name).unwrap()["enabled"] == true
@@ -150,7 +157,7 @@ async fn a_limit_that_is_reached_says_how_to_raise_it(db: TestDb) {
 async fn bulk_work_stops_at_the_limit(db: TestDb) {
     let rig = Rig::new(db).await;
     let (admin, tenant) = (rig.admin().await, rig.tenant("warga").await);
-    on_plan(&rig, &admin, &tenant, &plan("pro")).await;
+    on_plan(&rig, &admin, &tenant, &plan_with("pro", "import")).await;
     let rate = json!({ "upload": { "rate": 5_000_000 }, "download": { "rate": 5_000_000 } });
     let home = json!({
         "name": "Home", "price": 150_000, "currency": "IDR", "billing": "postpaid",
@@ -308,7 +315,7 @@ async fn signing_in_tells_what_one_works_within(db: TestDb) {
 async fn who_has_not_paid_learns_how_to_pay(db: TestDb) {
     let rig = Rig::new(db).await;
     let (admin, tenant, other) = (rig.admin().await, rig.tenant("warga").await, rig.tenant("desa").await);
-    on_plan(&rig, &admin, &tenant, &plan("pro")).await;
+    on_plan(&rig, &admin, &tenant, &plan_with("pro", "api_tokens")).await;
     let settings = json!({ "paymentInstructions": "Transfer ke BCA 123 a.n. RRNet" });
     let put = rig.put("/api/v1/platform/settings").token(&admin).header("if-match", "*").json(&settings);
     put.send().await.expect(200);
