@@ -8,7 +8,7 @@
 //!
 //! * A [`Job`] is what is to be done: small, serializable, ids rather than rows. A [`Work`] does it; the [`Registry`] knows
 //!   which does which. What a job writes goes through its [`JobContext`], whose commits hold only while the lease does.
-//! * [`enqueue`] takes part in the caller's transaction: with its commit the job is there, with its rollback it never was.
+//! * [`enqueue()`] takes part in the caller's transaction: with its commit the job is there, with its rollback it never was.
 //! * [`Workers`] claim what is due, urgent jobs first, tenant by tenant, lane by lane, and run it. [`Keeper`] rescues what a
 //!   dead node left behind, fires schedules, forgets old jobs and keeps the metrics.
 //! * [`health`], [`manage`] and [`pause`] are for people.

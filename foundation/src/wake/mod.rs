@@ -1,7 +1,7 @@
 //! Wakes those who follow the streams when a transaction committed. A hint, never the truth: whoever sleeps on it reads
 //! the streams from a position of its own, and polls as well.
 //!
-//! [`relay`] carries wake-ups between nodes; [`watch`] finds those that were lost. Both, and each commit of this node, raise
+//! [`relay()`] carries wake-ups between nodes; [`watch()`] finds those that were lost. Both, and each commit of this node, raise
 //! the tenant's [`Generation`], by which caches know what is stale.
 
 mod generation;

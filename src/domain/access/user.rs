@@ -267,7 +267,7 @@ pub async fn set_password(
 }
 
 /// Replaces one's own password; the other sessions end. The caller has verified the old one with
-/// [`verify_own_password`](super::verify_own_password) outside of the transaction.
+/// [`verify_own_password`](super::Door::verify_own_password) outside of the transaction.
 ///
 /// # Errors
 /// As [`UserError`] says.
