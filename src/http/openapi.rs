@@ -20,7 +20,7 @@ pub(super) const BEARER: &str = "bearer";
 pub(super) const SESSION: &str = "session";
 
 /// The groups of the document, in the order of its page.
-const TAGS: [(&str, &str); 13] = [
+const TAGS: [(&str, &str); 14] = [
     ("sign-in", "Signing in and out, and one's own account."),
     ("tenants", "The internet service providers on this platform: their features, limits and invoices."),
     ("add-ons", "What tenants buy besides their plan."),
@@ -33,6 +33,7 @@ const TAGS: [(&str, &str); 13] = [
     ("sessions", "Who is online, who was, and who tried."),
     ("audit", "Who did what to what, from where, when and why."),
     ("events", "What happened, as a list and as a live stream; who reacts to it."),
+    ("jobs", "Work in the background: how the queue does, its jobs with their logs, and what is paused."),
     ("operation", "Health and metrics of the daemon."),
 ];
 
