@@ -451,7 +451,7 @@ def outage(rig):
     grown = (after - before) / 2**20
     rig.row(f"{findings['records']:,} records acknowledged with PostgreSQL stopped", "0 lost", f"{faults} lost or doubled")
     rig.row("… resident memory, before and after", "flat", f"{before / 2**20:.0f} and {after / 2**20:.0f} MiB", grown < 64)
-    p99 = [one["p99_micros"] for one in (quiet, during, loaded)]
+    p99 = [one["p99_micros"] for one in (quiet, during, loaded, alone)]
     rig.row("… login p99, before and meanwhile", "unharmed", f"{millis(p99[0])} and {millis(p99[1])}", p99[1] < 5_000)
     rig.row("… in the database, once it was back", "", f"{drained:.0f} s, {findings['records'] / max(drained, 0.1):,.0f}/s")
     what = f"login p99, API under full load ({asked['rate']:,.0f} answers a second)"
