@@ -1,5 +1,9 @@
-//! Applies records of a journal, a transaction at a time, each with the journal's new position, so that a crash at any moment
-//! neither loses a record nor counts it twice.
+//! Applies records of a journal, so that a crash at any moment neither loses a record nor counts it twice: the journal's
+//! new position is committed with the last of what the records change.
+//!
+//! A few records are read and written in one transaction. Many, after an outage or under high load, are folded first, so
+//! that all packets of a session cost one write, and written in several transactions; applying them again after a crash
+//! changes nothing that is there. What stands in the way of that is left to the way of the few.
 //!
 //! What cannot be read is set aside in the same transaction. What the database refuses for good is found by halving its
 //! batch, and is set aside alone.
@@ -10,11 +14,11 @@ use aaa::{
     policy::{self, ACCOUNTING_VERSION, ClassKey, FIRST_USE_VERSION, FirstUse, Reading},
 };
 use base::{Clock, JournalId, Platform, TenantId};
-use foundation::{Db, db};
+use foundation::{Db, Tx, db};
 use metrics::counter;
 
 use super::{
-    apply::{self, Item},
+    apply::{self, Item, Part, Restarts},
     store::journal::{self, Refused},
 };
 use crate::domain::subscriber::{self, LearnMacError};
@@ -22,6 +26,12 @@ use crate::domain::subscriber::{self, LearnMacError};
 /// Rows that a transaction's records may come to: below what a transaction may write
 /// ([`foundation::db::ROWS_LIMIT`]), for a restart and the position go along.
 const MOST_ROWS: usize = 900;
+
+/// Records read at a time. The more there are, the more packets of one session cost one write; they are a few mebioctets.
+pub(super) const WINDOW: usize = 32_768;
+
+/// So few records are applied in one transaction, as they are few rows: about 10 ms on SQLite.
+pub(super) const FEW: usize = MOST_ROWS / ROWS_OF_ACCOUNTING - 2;
 
 /// Rows that a first use comes to at most: the subscriber, the audit trail, the change stream and their heads.
 const ROWS_OF_FIRST_USE: usize = 8;
@@ -108,6 +118,12 @@ impl Applier<'_> {
     /// # Errors
     /// As [`ApplyError`] says; some of the records may be applied, and the position in the database says which.
     pub(super) async fn apply(&self, records: &[Stored<'_>], from: Position) -> Result<Tally, ApplyError> {
+        if records.len() > FEW
+            && let Some(tally) = self.fold(records, from).await?
+        {
+            counter!("rrnetd_drain_records_total").increment(tally.applied);
+            return Ok(tally);
+        }
         let mut tally = Tally::default();
         let mut from = from;
         let mut overtaken = 0;
@@ -144,28 +160,87 @@ impl Applier<'_> {
         Ok(tally)
     }
 
-    /// Applies records in one transaction; how many were set aside in it.
-    async fn commit(&self, records: &[Stored<'_>], from: Position, to: Position) -> Result<u64, Failure> {
-        let now = self.clock.wall();
-        let (mut items, mut first_uses, mut refused) =
-            (Vec::with_capacity(records.len()), Vec::new(), Vec::new());
-        for stored in records {
-            match self.read(&stored.record) {
-                Ok(Work::Session(item)) => items.push(item),
-                Ok(Work::FirstUse(tenant, first_use)) => first_uses.push((tenant, first_use)),
-                Err(refusal) => refused.push(self.refused(stored, &refusal)),
+    /// Folds many records, and writes what they change in several transactions. `None` when that was not possible: something
+    /// is refused, others write the same sessions, or it is too much at once. Then nothing moved the position, and the
+    /// records may be applied in any other way.
+    async fn fold(&self, records: &[Stored<'_>], from: Position) -> Result<Option<Tally>, ApplyError> {
+        let Some(last) = records.last() else { return Ok(None) };
+        match self.fold_and_write(records, from, last.position).await {
+            Ok(tally) => Ok(tally),
+            Err(Failure::Passing(error)) => Err(error),
+            Err(Failure::Refused(_) | Failure::Overtaken) => {
+                counter!("rrnetd_drain_unfolded_total").increment(1);
+                Ok(None)
             }
         }
+    }
+
+    async fn fold_and_write(
+        &self,
+        records: &[Stored<'_>],
+        from: Position,
+        to: Position,
+    ) -> Result<Option<Tally>, Failure> {
+        let work = self.sort(records);
+        let others = work.refused.len() + work.first_uses.len() * ROWS_OF_FIRST_USE;
+        let mut conn = self.db.conn().await?;
+        let folded = apply::fold(&mut conn, &work.items).await?;
+        drop(conn);
+        let Some((mut parts, restarts)) = folded.cut(MOST_ROWS) else { return Ok(None) };
+        if others + restarts.len() > MOST_ROWS {
+            return Ok(None);
+        }
+        // The last goes with the position, if there is room.
+        let last = (others + restarts.len() == 0).then(|| parts.pop()).flatten().unwrap_or_default();
+        for part in parts {
+            let mut tx = self.db.begin_bulk().await?;
+            if !part.write(&mut tx).await? {
+                tx.rollback().await?;
+                return Err(Failure::Overtaken);
+            }
+            tx.commit().await?;
+        }
+        let refused = work.refused.len() as u64;
+        let tx = self.begin(from, to).await?;
+        self.finish(tx, last, restarts, work).await?;
+        Ok(Some(Tally { applied: records.len() as u64 - refused, refused }))
+    }
+
+    /// Applies records in one transaction; how many were set aside in it.
+    async fn commit(&self, records: &[Stored<'_>], from: Position, to: Position) -> Result<u64, Failure> {
+        let work = self.sort(records);
+        let refused = work.refused.len() as u64;
+        let mut tx = self.begin(from, to).await?;
+        let (part, restarts) = apply::fold(&mut tx, &work.items).await?.whole();
+        self.finish(tx, part, restarts, work).await?;
+        Ok(refused)
+    }
+
+    /// Begins the transaction that moves the position: first, so that two drainers of one journal meet here and not in the
+    /// middle.
+    async fn begin(&self, from: Position, to: Position) -> Result<Tx, Failure> {
         let mut tx = self.db.begin_bulk().await?;
-        // First, so that two drainers of one journal meet here and not in the middle.
-        if !journal::advance(&mut tx, self.journal, number(from), number(to), now).await? {
+        if !journal::advance(&mut tx, self.journal, number(from), number(to), self.clock.wall()).await? {
             return Err(Failure::Passing(ApplyError::PositionMoved));
         }
-        if !apply::apply(&mut tx, &items).await? {
+        Ok(tx)
+    }
+
+    /// Writes what is left, and commits.
+    async fn finish(
+        &self,
+        mut tx: Tx,
+        part: Part,
+        restarts: Restarts,
+        Sorted { first_uses, refused, .. }: Sorted<'_>,
+    ) -> Result<(), Failure> {
+        let now = self.clock.wall();
+        if !part.write(&mut tx).await? {
             // Undone before the next attempt reads.
             tx.rollback().await?;
             return Err(Failure::Overtaken);
         }
+        restarts.write(&mut tx).await?;
         let platform = Platform::system("session.drain", now);
         for (tenant, first_use) in first_uses {
             let scope = platform.within(tenant);
@@ -183,7 +258,20 @@ impl Applier<'_> {
         for record in &refused {
             alarm(record);
         }
-        Ok(refused.len() as u64)
+        Ok(())
+    }
+
+    /// Reads records.
+    fn sort<'r>(&self, records: &[Stored<'r>]) -> Sorted<'r> {
+        let mut sorted = Sorted { items: Vec::with_capacity(records.len()), ..Sorted::default() };
+        for stored in records {
+            match self.read(&stored.record) {
+                Ok(Work::Session(item)) => sorted.items.push(item),
+                Ok(Work::FirstUse(tenant, first_use)) => sorted.first_uses.push((tenant, first_use)),
+                Err(refusal) => sorted.refused.push(self.refused(stored, &refusal)),
+            }
+        }
+        sorted
     }
 
     fn read<'r>(&self, record: &Record<'r>) -> Result<Work<'r>, Refusal> {
@@ -252,6 +340,14 @@ impl Applier<'_> {
 enum Work<'a> {
     Session(Item<'a>),
     FirstUse(TenantId, FirstUse),
+}
+
+/// What records ask for, by kind; the order is kept within each.
+#[derive(Default)]
+struct Sorted<'r> {
+    items: Vec<Item<'r>>,
+    first_uses: Vec<(TenantId, FirstUse)>,
+    refused: Vec<Refused<'r>>,
 }
 
 /// Cuts records into pieces of one transaction each; the last piece comes first, to be popped.

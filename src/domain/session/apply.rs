@@ -1,5 +1,6 @@
-//! Applies accounting events to stored sessions, by the rules that the live table uses. Applying the same events again
-//! gives the same rows; the caller's transaction also moves the journal's position, so that usage is added once.
+//! Applies accounting events to stored sessions, by the rules that the live table uses: all packets of a session fold into
+//! one write of its row. Applying the same events again gives the same rows, and adds no usage: what a row counts already
+//! is not counted twice, for usage is written with the row that it comes from.
 
 use std::{collections::HashMap, hash::Hasher as _};
 
@@ -8,7 +9,7 @@ use aaa::live::{
     identity::{self, Relation},
 };
 use base::{RouterId, SessionId, SubscriberId, TenantId, Timestamp};
-use foundation::{Tx, db::Result};
+use foundation::{Conn, Tx, db::Result};
 use metrics::counter;
 
 use super::{
@@ -38,14 +39,109 @@ pub(super) struct Item<'a> {
     pub(super) event: AccountingEvent<'a>,
 }
 
-/// Applies `items` in order. False when somebody else wrote one of their sessions meanwhile: then the caller's transaction
-/// must not commit, and another may try.
-pub(super) async fn apply(tx: &mut Tx, items: &[Item<'_>]) -> Result<bool> {
-    let mut working = Working::load(tx, items).await?;
+/// Applies `items` in order to what is stored, in memory. Whoever writes a row meanwhile is found out by [`Part::write`].
+pub(super) async fn fold(conn: &mut Conn, items: &[Item<'_>]) -> Result<Folded> {
+    let mut working = Working::load(conn, items).await?;
     for item in items {
         working.take(item);
     }
-    working.store(tx).await
+    Ok(working.finish())
+}
+
+/// What a batch changes.
+#[derive(Debug)]
+pub(super) struct Folded {
+    /// Those that one transaction may write. Rows of one name are never apart: which session a packet belongs to depends on
+    /// its namesakes, so a part may be written, and the batch applied again after a crash, to the same end.
+    parts: Vec<Part>,
+    told: Vec<((TenantId, RouterId), Timestamp)>,
+}
+
+/// Rows and their usage.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    rows: Vec<Row>,
+    usage: Vec<UsageRow>,
+}
+
+impl Folded {
+    /// Cuts it into parts of at most `most` rows each, sessions and hours of usage. `None` when the sessions of one name are
+    /// more than that.
+    pub(super) fn cut(self, most: usize) -> Option<(Vec<Part>, Restarts)> {
+        let mut parts: Vec<Part> = Vec::new();
+        for group in self.parts {
+            if group.len() > most {
+                return None;
+            }
+            match parts.last_mut() {
+                Some(last) if last.len() + group.len() <= most => {
+                    last.rows.extend(group.rows);
+                    last.usage.extend(group.usage);
+                }
+                _ => parts.push(group),
+            }
+        }
+        Some((parts, Restarts(self.told)))
+    }
+
+    /// All of it as one part.
+    pub(super) fn whole(self) -> (Part, Restarts) {
+        let mut whole = Part::default();
+        for group in self.parts {
+            whole.rows.extend(group.rows);
+            whole.usage.extend(group.usage);
+        }
+        (whole, Restarts(self.told))
+    }
+}
+
+impl Part {
+    fn len(&self) -> usize {
+        self.rows.len() + self.usage.len()
+    }
+
+    /// Writes it. False when somebody else wrote one of its sessions since it was read: then the transaction must not
+    /// commit, and the batch is to be folded anew.
+    pub(super) async fn write(mut self, tx: &mut Tx) -> Result<bool> {
+        // In the order of the key, as the usage below: two nodes that write the same rows then wait for each other, never in
+        // a circle.
+        self.rows.sort_unstable_by_key(|row| (row.touched, row.tenant_id, row.started_at, row.id));
+        for rows in self.rows.chunk_by(|one, next| one.touched == next.touched) {
+            if rows::write(tx, rows).await? < rows.len() as u64 {
+                return Ok(false);
+            }
+        }
+        self.usage.sort_unstable_by_key(UsageRow::key);
+        self.usage.dedup_by(|next, kept| {
+            let is_same = next.key() == kept.key();
+            if is_same {
+                kept.upload = kept.upload.saturating_add(next.upload);
+                kept.download = kept.download.saturating_add(next.download);
+            }
+            is_same
+        });
+        rows::add_usage(tx, &self.usage).await?;
+        Ok(true)
+    }
+}
+
+/// Restarts of routers that a batch tells of. To be written with the journal's position, behind all parts.
+#[derive(Debug)]
+pub(super) struct Restarts(Vec<((TenantId, RouterId), Timestamp)>);
+
+impl Restarts {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Writes them.
+    pub(super) async fn write(self, tx: &mut Tx) -> Result<()> {
+        for ((tenant, router), at) in self.0 {
+            ends::restarted(tx, tenant, router, at).await?;
+        }
+        Ok(())
+    }
 }
 
 /// No session that the event may belong to started before this.
@@ -80,7 +176,8 @@ struct Working {
     rows: Vec<Row>,
     by_name: HashMap<i64, Vec<usize>>,
     by_id: HashMap<SessionId, usize>,
-    usage: HashMap<(TenantId, SubscriberId, i64), Usage>,
+    /// Traffic that a row gained, by the hour.
+    usage: HashMap<(usize, i64), Usage>,
     /// The latest restart of each router, as far as it is stored.
     restarts: HashMap<(TenantId, RouterId), Timestamp>,
     /// Those that this batch tells of.
@@ -88,7 +185,7 @@ struct Working {
 }
 
 impl Working {
-    async fn load(tx: &mut Tx, items: &[Item<'_>]) -> Result<Self> {
+    async fn load(conn: &mut Conn, items: &[Item<'_>]) -> Result<Self> {
         let mut hashes: Vec<i64> = Vec::new();
         let mut ids: Vec<SessionId> = Vec::new();
         let mut routers: Vec<(TenantId, RouterId)> = Vec::new();
@@ -111,7 +208,7 @@ impl Working {
             told: HashMap::new(),
         };
         distinct(&mut hashes);
-        let (rows, is_cut) = rows::by_name(tx, &hashes, since).await?;
+        let (rows, is_cut) = rows::by_name(conn, &hashes, since).await?;
         if is_cut {
             // A router that calls every session alike. What is opened now must not be written over what is there.
             counter!("rrnetd_session_namesakes_cut_total").increment(1);
@@ -120,9 +217,9 @@ impl Working {
         working.extend(rows);
         ids.retain(|id| !working.by_id.contains_key(id));
         distinct(&mut ids);
-        working.extend(rows::by_id(tx, &ids, since).await?);
+        working.extend(rows::by_id(conn, &ids, since).await?);
         distinct(&mut routers);
-        working.restarts = ends::restarts(tx, &routers).await?;
+        working.restarts = ends::restarts(conn, &routers).await?;
         Ok(working)
     }
 
@@ -166,11 +263,9 @@ impl Working {
         {
             row.presume_ended(at, EndCause::RouterRestarted);
         }
-        if let Some(subscriber) = row.subscriber_id
-            && added != Usage::default()
-        {
+        if row.subscriber_id.is_some() && added != Usage::default() {
             let hour = event.at.as_millis().div_euclid(HOUR_MILLIS);
-            let sum = self.usage.entry((*tenant, subscriber, hour)).or_default();
+            let sum = self.usage.entry((index, hour)).or_default();
             sum.upload += added.upload;
             sum.download += added.download;
         }
@@ -217,34 +312,38 @@ impl Working {
         (self.insert(row), added)
     }
 
-    async fn store(self, tx: &mut Tx) -> Result<bool> {
-        // In the order of the key, as the usage below: two nodes that write the same rows then wait for each other, never in
-        // a circle.
-        let mut rows: Vec<&Row> = self.rows.iter().filter(|row| row.touched != Touched::Nothing).collect();
-        rows.sort_unstable_by_key(|row| (row.touched, row.tenant_id, row.started_at, row.id));
-        for rows in rows.chunk_by(|one, next| one.touched == next.touched) {
-            if rows::write(tx, rows).await? < rows.len() as u64 {
-                return Ok(false);
+    /// What was changed, the sessions of one name together.
+    fn finish(self) -> Folded {
+        let mut usage: Vec<_> = self.usage.into_iter().collect();
+        usage.sort_unstable_by_key(|(key, _)| *key);
+        let mut usage = usage.into_iter().peekable();
+        let mut changed = Vec::new();
+        for (index, row) in self.rows.into_iter().enumerate() {
+            let mut hours = Vec::new();
+            while let Some(((_, hour), gained)) = usage.next_if(|((of, _), _)| *of == index) {
+                if let Some(subscriber) = row.subscriber_id {
+                    let (upload, download) = (stored(gained.upload), stored(gained.download));
+                    hours.push(UsageRow { tenant: row.tenant_id, subscriber, hour, upload, download });
+                }
+            }
+            if row.touched != Touched::Nothing {
+                changed.push((row, hours));
             }
         }
-        let mut usage: Vec<UsageRow> = self
-            .usage
-            .into_iter()
-            .map(|((tenant, subscriber, hour), usage)| UsageRow {
-                tenant,
-                subscriber,
-                hour,
-                upload: stored(usage.upload),
-                download: stored(usage.download),
-            })
-            .collect();
-        usage.sort_unstable_by_key(|row| (row.tenant, row.subscriber, row.hour));
-        rows::add_usage(tx, &usage).await?;
+        // Neighbours in the index by name are written together, too.
+        changed.sort_unstable_by_key(|(row, _)| (row.name_hash, row.tenant_id, row.started_at, row.id));
+        let mut parts: Vec<Part> = Vec::new();
+        for (row, hours) in changed {
+            match parts.last_mut() {
+                Some(part) if part.rows.last().is_some_and(|last| last.name_hash == row.name_hash) => {
+                    part.usage.extend(hours);
+                    part.rows.push(row);
+                }
+                _ => parts.push(Part { rows: vec![row], usage: hours }),
+            }
+        }
         let mut told: Vec<_> = self.told.into_iter().collect();
         told.sort_unstable();
-        for ((tenant, router), at) in told {
-            ends::restarted(tx, tenant, router, at).await?;
-        }
-        Ok(true)
+        Folded { parts, told }
     }
 }

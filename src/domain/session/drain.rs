@@ -21,13 +21,9 @@ use tokio::io::{Interest, unix::AsyncFd};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    applier::{Applier, ApplyError},
+    applier::{Applier, ApplyError, FEW, WINDOW},
     store::journal,
 };
-
-/// Records read at a time. With a session and an hour of usage each they stay below the limit of a transaction's rows, and
-/// take about 10 ms on SQLite.
-const BATCH: usize = 448;
 
 /// How long a small batch waits for company. A transaction of one record costs as much as one of many.
 const LINGER: Duration = Duration::from_millis(20);
@@ -157,7 +153,7 @@ impl Drain {
         loop {
             wake.clear();
             let waiting = self.journal.durable().since(place.reader.next_position().previous());
-            if waiting > 0 && waiting < BATCH as u64 {
+            if waiting > 0 && waiting < FEW as u64 {
                 tokio::time::sleep(LINGER).await;
             }
             if waiting > 0 && self.step(&mut place, &mut batch).await? > 0 {
@@ -214,7 +210,7 @@ impl Drain {
 
     /// Applies the next records; how many there were.
     async fn step(&self, place: &mut Place, batch: &mut Batch) -> Result<usize, StepError> {
-        let read = place.reader.fill(batch, BATCH);
+        let read = place.reader.fill(batch, WINDOW);
         let Some(last) = batch.last() else { return read.map_err(StepError::Read) };
         // Records before a segment that cannot be read are applied; the next step meets it again.
         let records: Vec<Stored<'_>> = batch.iter().collect();

@@ -9,12 +9,9 @@ use base::{Clock, DatabaseId};
 use foundation::{Db, db};
 
 use super::{
-    applier::{Applier, ApplyError},
+    applier::{Applier, ApplyError, WINDOW},
     store::journal,
 };
-
-/// Records of one step: see [`super::drain`].
-const BATCH: usize = 448;
 
 /// What a rescued journal is applied with.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +107,7 @@ pub async fn apply_rescued(
     let applier = Applier { db, directory, class_key, clock, journal: rescued.id() };
     let mut batch = Batch::new();
     loop {
-        let read = reader.fill(&mut batch, BATCH);
+        let read = reader.fill(&mut batch, WINDOW);
         let Some(last) = batch.last() else {
             read?;
             report.damaged += reader.damage().len();

@@ -96,7 +96,7 @@ const WHOLE: &str = on_conflict!(
 
 /// Writes rows of which the same is [`Touched`]; how many. Fewer than there are: somebody else wrote the others since they
 /// were read.
-pub(in super::super) async fn write(conn: &mut Conn, rows: &[&Row]) -> Result<u64> {
+pub(in super::super) async fn write(conn: &mut Conn, rows: &[Row]) -> Result<u64> {
     let tail = match rows.first().map(|row| row.touched) {
         None | Some(Touched::Nothing) => return Ok(0),
         Some(Touched::Progress) => PROGRESS,
@@ -143,6 +143,13 @@ pub(in super::super) struct UsageRow {
     pub(in super::super) hour: i64,
     pub(in super::super) upload: i64,
     pub(in super::super) download: i64,
+}
+
+impl UsageRow {
+    /// What may be there once.
+    pub(in super::super) fn key(&self) -> (TenantId, SubscriberId, i64) {
+        (self.tenant, self.subscriber, self.hour)
+    }
 }
 
 /// Adds traffic. No two rows may be of the same subscriber and hour.

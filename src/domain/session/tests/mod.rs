@@ -2,6 +2,7 @@
 
 mod draining;
 mod ends;
+mod folding;
 mod jobs;
 mod order;
 mod property;
