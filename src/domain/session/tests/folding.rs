@@ -35,7 +35,6 @@ fn busy() -> Vec<Packet> {
     add(plain, START, 5_000, 0, 0);
     add(plain, INTERIM, 5_600, 600, 7);
     add(plain, STOP, 9_000, 4_000, 90);
-    drop(add);
     let restart = packets.len() / 2;
     packets.insert(restart, packet(ON, 4_800, None).on(2));
     packets.extend(packets[100..150].to_vec());
@@ -59,7 +58,7 @@ impl World {
     /// All that records make, without how often and from which position.
     async fn dump(&self) -> Vec<String> {
         let mut conn = self.db.conn().await.unwrap();
-        let mut rows: Vec<row::Row> = conn.query("SELECT * FROM session").fetch_all().await.unwrap();
+        let mut rows: Vec<Row> = conn.query("SELECT * FROM session").fetch_all().await.unwrap();
         for row in &mut rows {
             row.revision = 0;
         }
