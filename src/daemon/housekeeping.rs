@@ -106,9 +106,7 @@ impl Housekeeping {
         if waiting.is_empty() {
             return Ok(());
         }
-        housekeeping::close(&self.db, waiting).await?;
-        waiting.clear();
-        Ok(())
+        housekeeping::close(&self.db, waiting, self.clock.wall()).await
     }
 }
 
