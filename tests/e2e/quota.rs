@@ -85,7 +85,7 @@ fn set_quota(api: &Api, octets: u64) {
 /// Whether the session's row has so many octets.
 fn downloaded(api: &Api, octets: u64) -> Option<()> {
     let sessions = api.get("/sessions?state=history").0;
-    (sessions["rows"][0]["downloadOctets"] == octets.to_string()).then_some(())
+    (sessions["rows"][0]["downloadOctets"].as_str() == Some(octets.to_string().as_str())).then_some(())
 }
 
 fn isolir(api: &Api) -> Value {
