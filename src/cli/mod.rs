@@ -28,9 +28,12 @@ pub struct Arguments {
 /// Where settings come from.
 #[derive(Clone, Debug, Args)]
 struct SettingArguments {
-    /// The configuration file
-    #[arg(long, short, env = "RRNETD_CONFIG", value_name = "FILE")]
+    /// The configuration file; but for `quickstart`, the one of RRNETD_CONFIG unless something is said
+    #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The folder that has the configuration file rrnetd.toml in it, as `quickstart` makes it
+    #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
+    data: Option<PathBuf>,
     /// One setting, over the file and the environment; may be repeated
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     settings: Vec<String>,
@@ -41,14 +44,9 @@ enum Command {
     /// Run the daemon
     Serve(SettingArguments),
     /// Run the daemon on embedded defaults; the first time with a demo tenant, and a word on what to try
-    Quickstart {
-        /// Where everything is kept
-        #[arg(long, default_value = "rrnetd-data", value_name = "FOLDER")]
-        data: PathBuf,
-        /// One setting, over the file and the environment; may be repeated
-        #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
-        settings: Vec<String>,
-    },
+    ///
+    /// Everything is kept in the folder rrnetd-data unless something is said.
+    Quickstart(SettingArguments),
     /// Bring the database to this version's form, and end
     Migrate(SettingArguments),
     /// Say whether the configuration is right
@@ -125,6 +123,9 @@ enum RadiusCommand {
     },
 }
 
+/// The configuration file in a data folder.
+const CONFIG: &str = "rrnetd.toml";
+
 /// It could not start: exit status 2.
 const NOT_STARTED: u8 = 2;
 
@@ -134,7 +135,7 @@ impl Arguments {
     pub fn run(self) -> ExitCode {
         let result = match self.command {
             Command::Serve(settings) => serve::run(settings.sources()),
-            Command::Quickstart { data, settings } => quickstart::run(&data, settings),
+            Command::Quickstart(settings) => quickstart::run(settings),
             Command::Migrate(settings) => admin::migrate(&settings.sources()),
             Command::CheckConfig(settings) => check_config(&settings.sources()),
             Command::Admin(AdminCommand::ResetPassword { login, settings }) => {
@@ -185,8 +186,15 @@ impl Failure {
 type Outcome = Result<(), Failure>;
 
 impl SettingArguments {
+    /// The configuration file that the arguments name.
+    fn named(&self) -> Option<PathBuf> {
+        self.config.clone().or_else(|| self.data.as_ref().map(|folder| folder.join(CONFIG)))
+    }
+
     fn sources(self) -> Sources {
-        Sources { file: self.config, environment: std::env::vars().collect(), arguments: self.settings }
+        let of_environment = || std::env::var_os("RRNETD_CONFIG").filter(|file| !file.is_empty());
+        let file = self.named().or_else(|| of_environment().map(PathBuf::from));
+        Sources { file, environment: std::env::vars().collect(), arguments: self.settings }
     }
 }
 

@@ -5,25 +5,28 @@ use std::{fs, path::Path};
 
 use base::Clock;
 
-use super::{Failure, Outcome, say, serve};
+use super::{CONFIG, Failure, Outcome, SettingArguments, say, serve};
 use crate::{
     config::{Sources, TEMPLATE},
     daemon::{Daemon, folder},
     demo::{self, Welcome},
 };
 
-/// The configuration file in the data folder.
-const CONFIG: &str = "rrnetd.toml";
+/// Where everything is kept unless something is said.
+const DATA: &str = "rrnetd-data";
 
-pub(super) fn run(data: &Path, settings: Vec<String>) -> Outcome {
-    let path = data.join(CONFIG);
+pub(super) fn run(arguments: SettingArguments) -> Outcome {
+    let path = arguments.named().unwrap_or_else(|| Path::new(DATA).join(CONFIG));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let data = folder.unwrap_or(Path::new(".")).to_owned();
+    let settings = arguments.settings;
     let is_first = !path.exists();
     let sources = Sources {
         // At the first start the file is not there yet: the template is all defaults, and is written once everything
         // is open, so that a taken port leaves nothing behind.
         file: (!is_first).then(|| path.clone()),
         environment: std::env::vars().collect(),
-        arguments: if is_first { with_folder(data, settings.clone()) } else { settings.clone() },
+        arguments: if is_first { with_folder(&data, settings.clone()) } else { settings.clone() },
     };
     let config = super::load(&sources)?;
     // What is read again at a SIGHUP: the file is there by then.
@@ -35,7 +38,7 @@ pub(super) fn run(data: &Path, settings: Vec<String>) -> Outcome {
             write_config(&path)?;
         }
         let welcome = demo::prepare(daemon.state()).await.map_err(Failure::start)?;
-        greet(&daemon, &welcome, data);
+        greet(&daemon, &welcome, &data, &path);
         serve::serve(daemon, again, filter).await
     })
 }
@@ -64,7 +67,7 @@ fn replacement(api: &str, login: &str, password: &str) -> String {
     )
 }
 
-fn greet(daemon: &Daemon, welcome: &Welcome, data: &Path) {
+fn greet(daemon: &Daemon, welcome: &Welcome, data: &Path, config: &Path) {
     let addresses = daemon.addresses();
     let port = |addresses: &[std::net::SocketAddr]| addresses.first().map_or(0, std::net::SocketAddr::port);
     let (authentication, accounting) = (port(&addresses.authentication), port(&addresses.accounting));
@@ -89,7 +92,7 @@ fn greet(daemon: &Daemon, welcome: &Welcome, data: &Path) {
             "Sign in  {}   (password forgotten? rrnetd admin reset-password {} --config {})",
             welcome.login,
             welcome.login,
-            data.join(CONFIG).display()
+            config.display()
         )),
     }
     lines.push(String::new());

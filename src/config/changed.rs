@@ -46,6 +46,7 @@ impl Config {
                 a.http.visitor_requests_per_minute == b.http.visitor_requests_per_minute,
             ),
             ("http.answer-within-seconds", a.http.answer_within == b.http.answer_within),
+            ("http.body-within-seconds", a.http.body_within == b.http.body_within),
             ("http.requests-at-once", a.http.requests_at_once == b.http.requests_at_once),
             ("jobs.at-once", a.jobs.at_once == b.jobs.at_once),
             ("jobs.keep-done-hours", a.jobs.keep_done == b.jobs.keep_done),

@@ -136,6 +136,8 @@ pub struct Http {
     pub visitor_requests_per_minute: u32,
     /// When an answer is given up.
     pub answer_within: Duration,
+    /// How long a body may be on its way.
+    pub body_within: Duration,
     /// Requests that are worked on at a time.
     pub requests_at_once: usize,
 }
@@ -308,6 +310,12 @@ impl Config {
                 answer_within: Duration::from_secs(within(
                     "http.answer-within-seconds",
                     http.answer_within_seconds,
+                    1,
+                    600,
+                )?),
+                body_within: Duration::from_secs(within(
+                    "http.body-within-seconds",
+                    http.body_within_seconds,
                     1,
                     600,
                 )?),

@@ -146,6 +146,8 @@ section! {
         visitor_requests_per_minute: u64 = 600,
         /// When an answer is given up.
         answer_within_seconds: u64 = 30,
+        /// How long a body may be on its way.
+        body_within_seconds: u64 = 10,
         /// Requests that are worked on at a time.
         requests_at_once: u64 = 512,
     }

@@ -51,7 +51,7 @@ impl Noted {
             after = Some(last.tenant);
             for head in &heads {
                 if self.0.insert(head.tenant, head.sequence) != Some(head.sequence) {
-                    tracing::info!(audit.head = %head, "audit head {head}");
+                    tracing::info!("audit head {head}");
                     count += 1;
                 }
             }

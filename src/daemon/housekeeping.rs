@@ -54,7 +54,7 @@ pub(super) struct Housekeeping {
 type Failure = Box<dyn Error + Send + Sync>;
 
 impl Housekeeping {
-    /// Keeps house until `shutdown`.
+    /// Keeps house until `shutdown`, and notes where routers were seen last: after the start they are told the way back.
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
         let mut sweeper = Sweeper::default();
         let mut patrol = QuotaPatrol::default();
@@ -63,7 +63,7 @@ impl Housekeeping {
             [SWEEP, RESTARTS, OBSERVE, QUOTAS, TIDY, PARTITIONS, PUBLISH].map(every);
         loop {
             let (task, result): (_, Result<(), Failure>) = tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => return self.leave().await,
                 _ = sweep.tick() => ("sweep", self.sweep(&mut sweeper, &mut waiting).await.map_err(Into::into)),
                 _ = restarts.tick() => {
                     ("restarts", housekeeping::close_restarted(&self.db).await.map_err(Into::into))
@@ -93,6 +93,15 @@ impl Housekeeping {
         }
     }
 
+    async fn leave(&mut self) {
+        if let Err(error) = self.observer.step().await {
+            tracing::warn!(
+                error = &error as &dyn Error,
+                "where routers were seen last is not stored; they are known again once they send something"
+            );
+        }
+    }
+
     async fn sweep(
         &self,
         sweeper: &mut Sweeper,
@@ -106,9 +115,7 @@ impl Housekeeping {
         if waiting.is_empty() {
             return Ok(());
         }
-        housekeeping::close(&self.db, waiting).await?;
-        waiting.clear();
-        Ok(())
+        housekeeping::close(&self.db, waiting, self.clock.wall()).await
     }
 }
 

@@ -57,6 +57,7 @@ pub(super) fn settings(config: &Config) -> Settings {
         requests_per_minute: config.http.requests_per_minute,
         visitor_requests_per_minute: config.http.visitor_requests_per_minute,
         answer_within: config.http.answer_within,
+        body_within: config.http.body_within,
         requests_at_once: config.http.requests_at_once,
     }
 }

@@ -41,7 +41,7 @@ pub struct Applied {
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyJournalError {
     /// There is no data folder to apply it to.
-    #[error("there is no data folder {}: name its configuration with --config", path.display())]
+    #[error("there is no data folder {}: name it with --data, or its configuration with --config", path.display())]
     NoDataFolder {
         /// Where it was looked for.
         path: std::path::PathBuf,

@@ -1,6 +1,9 @@
 //! Request bodies: one JSON document, read strictly, and what was wrong with it by field.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use axum::{
     body::Bytes,
@@ -10,10 +13,12 @@ use axum::{
     },
 };
 use foundation::idempotency::{Fingerprint, Key};
+use futures_util::TryStreamExt as _;
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 
 use super::{
+    layer::turn::Turn,
     once::Once,
     problem::{Code, Problem},
     state::State,
@@ -69,9 +74,22 @@ impl<T: DeserializeOwned> FromRequest<Arc<State>> for Creation<T> {
     }
 }
 
-/// The whole body, as far as the route's limit lets it in.
+/// The whole body, as far as the route's limit lets it in, and unless it comes too slowly.
 pub(super) async fn octets<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
+    let turn = request.extensions().get::<Turn>().cloned();
+    let received = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&received);
+    let request = request.map(|body| {
+        axum::body::Body::from_stream(body.into_data_stream().inspect_ok(move |part| {
+            counted.fetch_add(part.len() as u64, Ordering::Relaxed);
+        }))
+    });
+    let reading = Bytes::from_request(request, state);
+    let read = match turn {
+        Some(turn) => turn.receive(reading, &received).await?,
+        None => reading.await,
+    };
+    read.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
             Problem::new(Code::BodyTooLarge)
         }

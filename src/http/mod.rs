@@ -39,13 +39,13 @@ pub use route::{Access, Entry};
 use route::{Built, Routes};
 pub use serve::{Connections, serve};
 pub use state::{Settings, State};
-use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 
 use layer::{
     budget::{self, Budgets},
     headers, protect, record,
+    turn::{self, Turns},
 };
 
 /// The API, put together.
@@ -82,7 +82,7 @@ pub enum BuildError {
 pub fn router(state: State) -> Result<Api, BuildError> {
     let state = Arc::new(state);
     let settings = state.settings.current();
-    let turns = Arc::new(Semaphore::new(settings.requests_at_once));
+    let turns = Arc::new(Turns::new(settings.requests_at_once, settings.body_within));
     let budgets = Arc::new(Budgets::new(state.clock.clone(), &settings));
     let routes = Routes::new(Arc::clone(&state), Arc::clone(&budgets));
     let Built { router, document, table: mut routes } = v1::routes(health::routes(routes)).finish()?;
@@ -99,7 +99,7 @@ pub fn router(state: State) -> Result<Api, BuildError> {
         .layer(DefaultBodyLimit::max(body::MAX_BODY))
         // The last one added is the first one to run.
         .layer(CatchPanicLayer::custom(protect::panicked))
-        .layer(middleware::from_fn_with_state(turns, protect::turn))
+        .layer(middleware::from_fn_with_state(turns, turn::take))
         .layer(middleware::from_fn(headers::set))
         .layer(middleware::from_fn_with_state(Arc::clone(&state), record::record))
         .with_state(state);

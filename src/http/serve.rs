@@ -223,6 +223,37 @@ mod tests {
         served.task.await.unwrap();
     }
 
+    /// Each octet comes soon after the one before, and the head still never ends.
+    #[tokio::test]
+    async fn who_trickles_a_head_is_sent_away() {
+        let limits = Connections { head_within: Duration::from_millis(100), ..Connections::new(Vec::new()) };
+        let served = served(limits).await;
+        let mut slow = TcpStream::connect(served.address).await.unwrap();
+        slow.write_all(b"GET / HTTP/1.1\r\nA: ").await.unwrap();
+        let (mut reader, mut writer) = slow.split();
+        let trickle = async {
+            let mut tick = tokio::time::interval(Duration::from_millis(10));
+            // It ends when the connection does.
+            while writer.write_all(b"x").await.is_ok() {
+                tick.tick().await;
+            }
+        };
+        let cut = async {
+            let mut answer = Vec::new();
+            let _cut = reader.read_to_end(&mut answer).await;
+            String::from_utf8(answer).unwrap()
+        };
+        let answer = tokio::select! {
+            answer = cut => answer,
+            () = trickle => String::new(),
+        };
+        assert!(!answer.contains("200 OK"), "{answer}");
+        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        assert!(ask(&mut stream, REQUEST).await.starts_with("HTTP/1.1 200 OK"));
+        served.shutdown.cancel();
+        served.task.await.unwrap();
+    }
+
     #[tokio::test]
     async fn one_address_takes_only_so_many_places() {
         let limits = Connections { most_of_one: 2, proxies: Vec::new(), ..Connections::new(Vec::new()) };

@@ -58,12 +58,16 @@ pub struct Settings {
     pub visitor_requests_per_minute: u32,
     /// When an answer is given up; as it was at the start.
     pub answer_within: Duration,
+    /// How long a body may be on its way, and longer at 64 KiB a second; as it was at the start.
+    pub body_within: Duration,
     /// Requests that are worked on at a time, as it was at the start; beyond it the caller is asked to come back.
     pub requests_at_once: usize,
 }
 
 /// Longer than any answer should take, shorter than what proxies wait for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// A form arrives within one round trip; a bad line has time to send it again.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// The database has at most a dozen connections and a waiter costs some tens of kilobytes: more at a time would only
 /// wait longer.
 const REQUESTS_AT_ONCE: usize = 512;
@@ -82,6 +86,7 @@ impl Default for Settings {
             requests_per_minute: REQUESTS_PER_MINUTE,
             visitor_requests_per_minute: VISITOR_REQUESTS_PER_MINUTE,
             answer_within: ANSWER_WITHIN,
+            body_within: BODY_WITHIN,
             requests_at_once: REQUESTS_AT_ONCE,
         }
     }

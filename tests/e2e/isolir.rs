@@ -24,14 +24,14 @@ use crate::{
 };
 
 /// The router's address, and that of ours which it asks: not the first one.
-const ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-const ASKED: &str = "127.0.0.3";
+pub(crate) const ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+pub(crate) const ASKED: &str = "127.0.0.3";
 const LISTEN: [&str; 2] =
     ["radius.authentication=127.0.0.1:0,127.0.0.3:0", "radius.accounting=127.0.0.1:0,127.0.0.3:0"];
 
-const SECRET: &str = "the-router-s-own";
-const USER: &str = "budi001";
-const SESSION: &str = "81000042";
+pub(crate) const SECRET: &str = "the-router-s-own";
+pub(crate) const USER: &str = "budi001";
+pub(crate) const SESSION: &str = "81000042";
 
 /// On a machine that does other things too. Alone it takes milliseconds: the figure is printed.
 const PROMPT: Duration = Duration::from_secs(2);
@@ -139,16 +139,16 @@ fn a_kill_in_between_does_not_lose_it() {
 }
 
 /// A data folder, and a router that nobody poses as yet.
-struct Scene {
+pub(crate) struct Scene {
     home: TempDir,
     folder: PathBuf,
     port: u16,
     /// On top of the addresses.
-    settings: Vec<String>,
+    pub(crate) settings: Vec<String>,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (home, folder) = home();
         // The listener's user must reach its log.
         fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
@@ -156,14 +156,14 @@ impl Scene {
         Self { home, folder, port, settings: Vec::new() }
     }
 
-    fn daemon(&self) -> Daemon {
+    pub(crate) fn daemon(&self) -> Daemon {
         let settings: Vec<&str> =
             LISTEN.into_iter().chain(self.settings.iter().map(String::as_str)).collect();
         Daemon::quickstart(&self.folder, &settings)
     }
 
-    /// The subscriber logs in at the router, and its session starts and is stored.
-    fn online(&self, daemon: &Daemon, api: &Api) {
+    /// The subscriber logs in at the router, and its session starts and is stored. The router, and the session's Class.
+    pub(crate) fn online(&self, daemon: &Daemon, api: &Api) -> (Nas, Vec<u8>) {
         let router = json!({ "name": "Edge", "addresses": [ROUTER], "dynauthPort": self.port });
         api.post("/routers", &json!({ "router": router, "secret": SECRET }));
         let nas = Nas::new(ROUTER, SECRET);
@@ -176,25 +176,26 @@ impl Scene {
             let sessions = api.get("/sessions?state=history").0;
             sessions["rows"].as_array().filter(|rows| !rows.is_empty()).map(|_| ())
         });
+        (nas, class)
     }
 }
 
 /// FreeRADIUS in the router's place.
-struct Listener {
+pub(crate) struct Listener {
     script: Child,
     log: PathBuf,
 }
 
 /// What the listener noted of a request.
-struct Heard {
+pub(crate) struct Heard {
     /// Microseconds since 1970.
     at: u64,
-    kind: String,
-    source: String,
+    pub(crate) kind: String,
+    pub(crate) source: String,
 }
 
 impl Listener {
-    fn start(scene: &Scene) -> Self {
+    pub(crate) fn start(scene: &Scene) -> Self {
         let log = scene.home.path().join("coa.log");
         File::create(&log).unwrap();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/freeradius-peer.sh");
@@ -212,7 +213,7 @@ impl Listener {
     }
 
     /// A line for each request so far.
-    fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let text = fs::read_to_string(&self.log).unwrap();
         text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).map(str::to_owned).collect()
     }
@@ -227,7 +228,7 @@ impl Drop for Listener {
     }
 }
 
-fn subscriber(api: &Api) -> String {
+pub(crate) fn subscriber(api: &Api) -> String {
     let found = api.get(&format!("/subscribers?usernamePrefix={USER}")).0;
     format!("/subscribers/{}", found["rows"][0]["id"].as_str().unwrap())
 }
@@ -248,7 +249,7 @@ fn is_disconnect(line: &str) {
     assert!(line.contains(&format!("User-Name = \"{USER}\"")), "{line}");
 }
 
-fn heard(line: &str) -> Heard {
+pub(crate) fn heard(line: &str) -> Heard {
     let fields: Vec<&str> = line.splitn(6, ' ').collect();
     let [seconds, micros, kind, source, ..] = fields[..] else { panic!("{line}") };
     let (seconds, micros): (u64, u64) = (seconds.parse().unwrap(), micros.parse().unwrap());

@@ -2,6 +2,7 @@
 //!
 //! `harness` starts and ends it · `api` drives its HTTP interface · `wire` is a router · `quickstart` the first minutes of an
 //! operator · `api_radius` what is changed over the API holds for the next packet · `isolir` reaches live sessions ·
+//! `quota` does so by itself ·
 //! `durability` what was acknowledged stays ·
 //! `disk` a start without one · `reload` a change without one · `rescue` also where the database's disk is gone.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on, helpers included")]
@@ -13,6 +14,7 @@ mod durability;
 mod harness;
 mod isolir;
 mod quickstart;
+mod quota;
 mod reload;
 mod rescue;
 mod wire;

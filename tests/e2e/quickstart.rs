@@ -172,7 +172,12 @@ fn the_other_commands_work_beside_a_running_daemon() {
 
     let checked = done(run(&["check-config", "--config", config]));
     assert!(checked.contains("the configuration is right"), "{checked}");
-    let migrated = done(run(&["migrate", "--config", config]));
+    // The folder says the same as the file in it, but not both.
+    let checked = done(run(&["check-config", "--data", path(&folder)]));
+    assert!(checked.contains("the configuration is right"), "{checked}");
+    let both = run(&["check-config", "--data", path(&folder), "--config", config]);
+    assert_eq!(both.status.code(), Some(2));
+    let migrated = done(run(&["migrate", "--data", path(&folder)]));
     assert!(migrated.contains("0 migrations applied"), "{migrated}");
 
     let old = daemon.password();

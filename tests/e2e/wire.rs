@@ -33,6 +33,15 @@ pub(crate) struct Nas {
     identifier: AtomicU8,
 }
 
+/// What an Accounting-Request says.
+struct Record<'a> {
+    user: &'a str,
+    session: &'a str,
+    status: AcctStatusType,
+    class: Option<&'a [u8]>,
+    downloaded: u32,
+}
+
 /// A reply whose signature holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
@@ -85,31 +94,7 @@ impl Nas {
         status: AcctStatusType,
         class: Option<&[u8]>,
     ) -> bool {
-        self.account_at_most(server, user, session, status, class, ATTEMPTS)
-    }
-
-    fn account_at_most(
-        &self,
-        server: SocketAddr,
-        user: &str,
-        session: &str,
-        status: AcctStatusType,
-        class: Option<&[u8]>,
-        attempts: u32,
-    ) -> bool {
-        let mut buffer = [0; MAX_LENGTH];
-        let mut packet =
-            Composer::signed_request(&mut buffer, Code::ACCOUNTING_REQUEST, self.next()).unwrap();
-        packet.u32(AttributeType::ACCT_STATUS_TYPE, status.0).unwrap();
-        place(&mut packet, user);
-        packet.text(AttributeType::ACCT_SESSION_ID, session).unwrap();
-        packet.ipv4(AttributeType::FRAMED_IP_ADDRESS, [10, 20, 0, 2].into()).unwrap();
-        if let Some(class) = class {
-            packet.octets(AttributeType::CLASS, class).unwrap();
-        }
-        let length = packet.finish(&self.secret);
-        let reply = self.exchange(server, &buffer[..length], attempts);
-        reply.is_some_and(|reply| reply.code == Code::ACCOUNTING_RESPONSE)
+        self.send(server, &Record { user, session, status, class, downloaded: 0 }, ATTEMPTS)
     }
 
     /// The same, sent once: whether it was acknowledged at all soon.
@@ -120,7 +105,39 @@ impl Nas {
         session: &str,
         status: AcctStatusType,
     ) -> bool {
-        self.account_at_most(server, user, session, status, None, 1)
+        self.send(server, &Record { user, session, status, class: None, downloaded: 0 }, 1)
+    }
+
+    /// An Interim-Update that tells of so many octets that the subscriber has got; true when it was acknowledged.
+    pub(crate) fn downloaded(
+        &self,
+        server: SocketAddr,
+        user: &str,
+        session: &str,
+        class: &[u8],
+        downloaded: u32,
+    ) -> bool {
+        let status = AcctStatusType::INTERIM_UPDATE;
+        self.send(server, &Record { user, session, status, class: Some(class), downloaded }, ATTEMPTS)
+    }
+
+    fn send(&self, server: SocketAddr, record: &Record<'_>, attempts: u32) -> bool {
+        let mut buffer = [0; MAX_LENGTH];
+        let mut packet =
+            Composer::signed_request(&mut buffer, Code::ACCOUNTING_REQUEST, self.next()).unwrap();
+        packet.u32(AttributeType::ACCT_STATUS_TYPE, record.status.0).unwrap();
+        place(&mut packet, record.user);
+        packet.text(AttributeType::ACCT_SESSION_ID, record.session).unwrap();
+        packet.ipv4(AttributeType::FRAMED_IP_ADDRESS, [10, 20, 0, 2].into()).unwrap();
+        if record.downloaded > 0 {
+            packet.u32(AttributeType::ACCT_OUTPUT_OCTETS, record.downloaded).unwrap();
+        }
+        if let Some(class) = record.class {
+            packet.octets(AttributeType::CLASS, class).unwrap();
+        }
+        let length = packet.finish(&self.secret);
+        let reply = self.exchange(server, &buffer[..length], attempts);
+        reply.is_some_and(|reply| reply.code == Code::ACCOUNTING_RESPONSE)
     }
 
     fn next(&self) -> u8 {

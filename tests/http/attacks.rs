@@ -2,6 +2,7 @@
 
 use foundation::testing::TestDb;
 use http::Method;
+use rrnetd::domain::tenant::{self, TenantStatus};
 use serde_json::{Value, json};
 
 use crate::harness::{PASSWORD, Rig};
@@ -12,6 +13,7 @@ foundation::battery! {
     fields_that_nobody_offered_are_refused,
     a_cursor_is_a_place_and_no_key,
     who_is_there_is_nobody_s_business,
+    a_sign_in_costs_one_hash_whoever_is_asked_for,
     no_text_has_an_end_in_the_middle,
 }
 
@@ -137,6 +139,46 @@ async fn who_is_there_is_nobody_s_business(db: TestDb) {
     }
     // A login without end is answered as any other, and takes no memory of the throttle's.
     assert_eq!(login(&"x".repeat(200_000), None).await, known);
+}
+
+/// Time would tell who is there: it goes into the hash, of which each attempt takes one. How a tenant stands is told to who has
+/// the password.
+async fn a_sign_in_costs_one_hash_whoever_is_asked_for(db: TestDb) {
+    let rig = Rig::new(db).await;
+    for (slug, status) in
+        [("warga", None), ("terkunci", Some(TenantStatus::Isolated)), ("mati", Some(TenantStatus::Disabled))]
+    {
+        let tenant = rig.tenant(slug).await;
+        if let Some(status) = status {
+            let mut tx = rig.db.begin().await.unwrap();
+            tenant::set_status(&mut tx, &rig.platform(), tenant.id, status).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    }
+    let login = async |login: &str, tenant: &str, password: &str| {
+        let before = rig.passwords.computed();
+        let body = json!({ "login": login, "tenant": tenant, "password": password });
+        let answer = rig.post("/api/v1/login").json(&body).send().await;
+        assert_eq!(rig.passwords.computed() - before, 1, "{login} {tenant}");
+        answer
+    };
+    let wrong = login("owner@warga.test", "warga", "not the password").await;
+    wrong.problem("login_refused");
+    for (name, tenant) in [
+        ("nobody@warga.test", "warga"),
+        ("owner@warga.test", "nowhere"),
+        ("owner@terkunci.test", "terkunci"),
+        ("owner@mati.test", "mati"),
+        ("nobody@mati.test", "mati"),
+    ] {
+        let answer = login(name, tenant, "not the password").await;
+        assert_eq!((answer.status, &answer.text), (wrong.status, &wrong.text), "{name} {tenant}");
+    }
+    for slug in ["terkunci", "mati"] {
+        let answer = login(&format!("owner@{slug}.test"), slug, PASSWORD).await;
+        assert!(answer.status.is_client_error() && answer.text != wrong.text, "{slug}: {}", answer.text);
+    }
+    login("owner@warga.test", "warga", PASSWORD).await.expect(200);
 }
 
 /// PostgreSQL's texts hold no NUL: what carries one is refused before it gets there, on both databases alike.

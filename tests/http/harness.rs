@@ -50,7 +50,7 @@ pub(crate) struct Rig {
     pub(crate) streams: rrnetd::http::Streams,
     /// Ends the live streams.
     pub(crate) stop: CancellationToken,
-    passwords: Arc<PasswordPool>,
+    pub(crate) passwords: Arc<PasswordPool>,
     router: Router,
     _folder: tempfile::TempDir,
 }

@@ -3,7 +3,13 @@
 //! A hash costs 19 MiB and about 30 ms of a core by design. Without a bound, a crowd at the sign-in page would take all
 //! memory and the cores that the packet path needs.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use argon2::{
     Argon2, Params,
@@ -45,6 +51,8 @@ pub struct PasswordPool {
     argon2: Argon2<'static>,
     turns: Arc<Semaphore>,
     waiting: Semaphore,
+    /// Hashes that were computed.
+    computed: Arc<AtomicU64>,
     /// The hash of a password that nobody knows: what an unknown user's password is compared with, so that the answer takes
     /// as long.
     unknown: Arc<str>,
@@ -83,8 +91,15 @@ impl PasswordPool {
             argon2,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             waiting: Semaphore::new(MAX_WAITING),
+            computed: Arc::default(),
             unknown: unknown.into(),
         })
+    }
+
+    /// How many hashes it has computed: each sign-in costs one, whoever asks for whom.
+    #[must_use]
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
     }
 
     /// Hashes the password that a person chose, or one that we make.
@@ -150,8 +165,11 @@ impl PasswordPool {
         let _place = self.waiting.try_acquire().map_err(|_| HashError::Busy)?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| HashError::Busy)?;
         // The turn is held by the work itself: a caller who goes away does not let another one in before it is done.
+        let computed = Arc::clone(&self.computed);
         tokio::task::spawn_blocking(move || {
             let done = work();
+            computed.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!("rrnetd_password_hashes_total").increment(1);
             drop(turn);
             done
         })

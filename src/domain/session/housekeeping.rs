@@ -23,20 +23,27 @@ use super::{
 /// Sessions closed in one transaction: below what one may write, and 15 ms on SQLite.
 const CHUNK: i64 = 900;
 
+/// How long the drain may take to store a restart that the live table knows of already.
+const RESTART_ON_ITS_WAY: Duration = Duration::from_secs(2);
+
 /// Rows that one read of the restore takes.
 const RESTORE_CHUNK: i64 = 1_000;
 
 /// How far the start of a live session may lie from that of its row: both are of the first packet that was seen.
 const START_MARGIN: Duration = Duration::from_secs(24 * 3_600);
 
-/// Ends stored sessions that the live table gave up (silence, replacement, a restart of the router). Those that have ended
-/// meanwhile, or of which something came later, stay as they are.
+/// Ends stored sessions that the live table gave up (silence, replacement, a restart of the router), and takes them off the
+/// list. Those that have ended meanwhile, or of which something came later, stay as they are. A session that a restart ended
+/// stays on the list for a moment, until the restart's own record is in the database.
 ///
 /// # Errors
-/// When the database cannot be written; the sessions before the failure are closed. Closing one again changes nothing.
-pub async fn close(db: &Db, closed: &[ClosedSession]) -> db::Result<()> {
+/// When the database cannot be written; the sessions before the failure are closed, and all stay on the list. Closing one
+/// again changes nothing.
+pub async fn close(db: &Db, closed: &mut Vec<ClosedSession>, now: Timestamp) -> db::Result<()> {
+    leave_to_restarts(db, closed).await?;
     let mut ended: Vec<Ended> = closed
         .iter()
+        .filter(|closed| !awaits_restart(closed, now))
         .filter_map(|closed| {
             let (end, started) = (closed.progress.end?, closed.progress.started);
             let began = (started.saturating_sub(START_MARGIN), started.saturating_add(START_MARGIN));
@@ -45,7 +52,44 @@ pub async fn close(db: &Db, closed: &[ClosedSession]) -> db::Result<()> {
         .collect();
     // As their rows lie: the live table gives them in no order, and each transaction would write a page for each of its rows.
     ended.sort_unstable_by_key(|ended| (ended.began, ended.id));
-    presume_ended(db, &ended).await.map(drop)
+    presume_ended(db, &ended).await?;
+    closed.retain(|closed| awaits_restart(closed, now));
+    Ok(())
+}
+
+/// Takes sessions off the list whose router's restart is stored: they are closed by what they have in common, which costs a
+/// third of naming each.
+async fn leave_to_restarts(db: &Db, closed: &mut Vec<ClosedSession>) -> db::Result<()> {
+    let mut routers: Vec<_> = closed
+        .iter()
+        .filter(|closed| restarted_at(closed).is_some())
+        .map(|closed| (closed.tenant, closed.router))
+        .collect();
+    routers.sort_unstable();
+    routers.dedup();
+    if routers.is_empty() {
+        return Ok(());
+    }
+    let stored = ends::restarts(&mut db.conn().await?, &routers).await?;
+    if stored.is_empty() {
+        return Ok(());
+    }
+    close_restarted(db).await?;
+    closed.retain(|closed| {
+        restarted_at(closed)
+            .is_none_or(|at| stored.get(&(closed.tenant, closed.router)).is_none_or(|stored| *stored < at))
+    });
+    Ok(())
+}
+
+/// When the router's restart ended it, if that did.
+fn restarted_at(closed: &ClosedSession) -> Option<Timestamp> {
+    closed.progress.end.filter(|end| end.cause == EndCause::RouterRestarted).map(|end| end.at)
+}
+
+/// Whether the record of the restart that ended it may still be on its way to the database. A new boot digit has none.
+fn awaits_restart(closed: &ClosedSession, now: Timestamp) -> bool {
+    restarted_at(closed).is_some_and(|at| now < at.saturating_add(RESTART_ON_ITS_WAY))
 }
 
 /// How many were.
@@ -68,12 +112,18 @@ pub async fn close_restarted(db: &Db) -> db::Result<()> {
         let Some((tenant, router, at)) = ends::pending_restart(&mut db.conn().await?).await? else {
             return Ok(());
         };
-        let mut tx = db.begin_bulk().await?;
-        let closed = ends::close_restarted(&mut tx, tenant, router, at, CHUNK).await?;
-        if i64::try_from(closed).unwrap_or(i64::MAX) < CHUNK {
-            ends::restart_done(&mut tx, tenant, router, at).await?;
+        loop {
+            let mut tx = db.begin_bulk().await?;
+            let closed = ends::close_restarted(&mut tx, tenant, router, at, CHUNK).await?;
+            let is_last = i64::try_from(closed).unwrap_or(i64::MAX) < CHUNK;
+            if is_last {
+                ends::restart_done(&mut tx, tenant, router, at).await?;
+            }
+            tx.commit().await?;
+            if is_last {
+                break;
+            }
         }
-        tx.commit().await?;
     }
 }
 

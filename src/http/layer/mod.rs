@@ -1,6 +1,7 @@
 //! What every request goes through, each in its own file, in this order:
 //!
-//! `record` gives it an id, logs and counts it · `protect` time-outs, panics, too many at once · `headers` tell browsers
+//! `record` gives it an id, logs and counts it · `turn` too many at once, bodies that trickle in · `protect` time-outs, panics ·
+//! `headers` tell browsers
 //! what they may do · `authentication` who calls · `tenant` for whom · `isolation` whether that tenant is in good
 //! standing · `feature` whether it has the module · `permission` whether the caller may · `budget` how much of it.
 //!
@@ -15,3 +16,4 @@ pub(super) mod permission;
 pub(super) mod protect;
 pub(super) mod record;
 pub(super) mod tenant;
+pub(super) mod turn;

@@ -1,4 +1,4 @@
-//! Protects the daemon from its own answers: those that take too long, that panic, and too many at once.
+//! Protects the daemon from its own answers: those that take too long, that panic, and too much bulk work at once.
 
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -12,9 +12,9 @@ use tokio::sync::Semaphore;
 use super::super::problem::{Code, Problem};
 
 /// When to come back if too much is going on.
-const BUSY_RETRY: Duration = Duration::from_secs(1);
+pub(super) const BUSY_RETRY: Duration = Duration::from_secs(1);
 
-/// Requests that may be worked on at a time.
+/// Requests of one route that may be worked on at a time, from their first octet on.
 pub(in super::super) type Turns = Arc<Semaphore>;
 
 /// Sends away who comes when all turns are taken.

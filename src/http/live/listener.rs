@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use super::frame::{self, End};
 use crate::{
     domain::{
-        access::{self, Permission, Token},
+        access::{self, Permissions, Token},
         event::RadiusAuthAttempt,
     },
     http::{problem::Problem, state::State},
@@ -53,7 +53,7 @@ pub(in super::super) struct Listening {
     /// Whose events.
     pub(in super::super) watched: Watched,
     /// What it must be allowed to, all the time.
-    pub(in super::super) permission: Permission,
+    pub(in super::super) permissions: Permissions,
     /// What it showed.
     pub(in super::super) token: Token,
     /// The kinds that it wants; all when empty.
@@ -260,7 +260,7 @@ impl Listener {
         };
         match read.await {
             Ok(Some(caller)) if !caller.panel_is_open() => Err(End::Locked),
-            Ok(Some(caller)) if caller.may(self.listening.permission) => Ok(()),
+            Ok(Some(caller)) if caller.authority().permissions.include(self.listening.permissions) => Ok(()),
             Ok(_) => Err(End::Revoked),
             // Nobody can be let in now, and nobody be thrown out; nothing is read meanwhile either.
             Err(_) => Ok(()),

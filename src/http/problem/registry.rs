@@ -81,6 +81,8 @@ registry! {
         "Send application/json, or text/csv to an import.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
         "Send less at a time.";
+    BodyTooSlow = "body_too_slow", REQUEST_TIMEOUT, "The body came too slowly",
+        "Send it at once, or at 64 KiB a second.";
     InvalidBody = "invalid_body", UNPROCESSABLE_ENTITY, "A value cannot be accepted",
         "`errors` names each field with what is wrong.";
     InvalidQuery = "invalid_query", BAD_REQUEST, "The query cannot be understood",

@@ -6,7 +6,7 @@ use axum::{Json, response::Response};
 use base::{TenantId, page::PageRequest};
 use foundation::{
     Origin,
-    event::{EventFilter, list_events},
+    event::{Event as _, EventFilter, list_events},
 };
 use http::HeaderMap;
 use serde::Deserialize;
@@ -19,7 +19,11 @@ use super::super::{
     problem::{Code, Problem},
     route::{Access, Routes},
 };
-use crate::domain::{access::Permission, tenant::Feature};
+use crate::domain::{
+    access::{Permission, Permissions},
+    event::RadiusAuthAttempt,
+    tenant::Feature,
+};
 
 /// Kinds that one listener may name: more than there are.
 const KINDS: usize = 100;
@@ -88,7 +92,7 @@ async fn read(
 #[into_params(parameter_in = Query)]
 struct ListenParams {
     /// Kinds, separated by commas; every kind of the stream unless something is said. `radius_auth_attempt` comes only when
-    /// it is named.
+    /// it is named, to who may read the authentication log.
     kinds: Option<String>,
     /// The last event that the listener has, where it cannot send the header Last-Event-ID.
     last_event_id: Option<String>,
@@ -108,11 +112,21 @@ async fn listen(
     headers: HeaderMap,
     Params(params): Params<ListenParams>,
 ) -> Result<Response, Problem> {
+    let kinds = kinds(params.kinds.as_deref())?;
+    let mut permissions = Permissions::of([Permission::EventRead]);
+    if kinds.contains(RadiusAuthAttempt::KIND) {
+        // Names and devices: as the authentication log.
+        let log = Permission::AuthenticationLog;
+        if !cx.caller.may(log) {
+            return Err(Problem::new(Code::PermissionMissing).detail(format!("it is {log}")));
+        }
+        permissions = permissions.either(Permissions::of([log]));
+    }
     let listening = Listening {
         watched: Watched::Tenant(cx.scope.tenant()),
-        permission: Permission::EventRead,
+        permissions,
         token: person.token.clone(),
-        kinds: kinds(params.kinds.as_deref())?,
+        kinds,
         last: params.last_event_id.or_else(|| last_event(&headers)),
     };
     live::open(person.shared_state(), listening).await
@@ -145,7 +159,7 @@ async fn platform_listen(
 ) -> Result<Response, Problem> {
     let listening = Listening {
         watched: params.tenant_id.map_or(Watched::All, Watched::Tenant),
-        permission: Permission::Platform,
+        permissions: Permissions::of([Permission::Platform]),
         token: person.token.clone(),
         kinds: kinds(params.kinds.as_deref())?,
         last: params.last_event_id.or_else(|| last_event(&headers)),

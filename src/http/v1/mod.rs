@@ -12,6 +12,7 @@ mod events;
 mod features;
 mod import;
 mod isolir;
+mod job_queue;
 mod jobs;
 mod limits;
 mod plans;
@@ -63,6 +64,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         events::routes,
         event_subscribers::routes,
         jobs::routes,
+        job_queue::routes,
     ]
     .into_iter()
     .fold(routes, |routes, add| add(routes))

@@ -11,6 +11,7 @@ foundation::battery! {
     late_word_from_before_a_restart_opens_nothing,
     a_restart_with_thousands_of_sessions_is_closed_in_steps,
     what_the_live_table_gave_up_is_closed,
+    what_a_restart_ended_waits_for_the_restart,
     rows_that_nobody_has_any_more_are_closed,
     the_live_table_is_put_back_after_a_start,
 }
@@ -101,8 +102,11 @@ async fn what_the_live_table_gave_up_is_closed(db: TestDb) {
     let mut closed: Vec<_> = rows.iter().map(|row| given_up(row, at(300), EndCause::Silent)).collect();
     // One that the database does not have, and one that began before it ended.
     closed.push(ClosedSession { id: session(9), ..closed[0] });
+    let given = closed.clone();
     for _ in 0..2 {
-        housekeeping::close(&world.db, &closed).await.unwrap();
+        housekeeping::close(&world.db, &mut closed, at(900)).await.unwrap();
+        assert!(closed.is_empty());
+        closed.clone_from(&given);
         let mut ends: Vec<_> = world.sessions(1).await.iter().map(|row| row.end).collect();
         ends.sort_by_key(|end| end.map(|end| end.1.as_str()));
         let stopped = Some((at(300), EndCause::Stopped));
@@ -111,6 +115,26 @@ async fn what_the_live_table_gave_up_is_closed(db: TestDb) {
     // It was not silent after all.
     world.take(&[packet(INTERIM, 1_500, Some(1_500))]).await;
     assert_eq!(world.sessions(1).await.iter().filter(|row| row.end.is_none()).count(), 2);
+}
+
+/// The live table knows of a restart before the database does: naming each of a hundred thousand sessions would take long.
+async fn what_a_restart_ended_waits_for_the_restart(db: TestDb) {
+    let world = World::new(db).await;
+    world.take(&[packet(START, 0, None), packet(START, 0, None).on(2)]).await;
+    let rows = world.sessions(1).await;
+    let mut closed: Vec<_> =
+        rows.iter().map(|row| given_up(row, at(600), EndCause::RouterRestarted)).collect();
+    let transactions = world.db.holds().transactions;
+    housekeeping::close(&world.db, &mut closed, at(600)).await.unwrap();
+    assert_eq!((closed.len(), world.db.holds().transactions), (2, transactions), "no record has come");
+    world.take(&[packet(ON, 600, None)]).await;
+    housekeeping::close(&world.db, &mut closed, at(601)).await.unwrap();
+    let open = async || world.sessions(1).await.iter().filter(|row| row.end.is_none()).count();
+    assert_eq!((closed.len(), open().await), (1, 1), "the other router's has not");
+    // A new boot digit leaves no record of its own.
+    housekeeping::close(&world.db, &mut closed, at(602)).await.unwrap();
+    assert_eq!((closed.len(), open().await), (0, 0));
+    assert!(world.sessions(1).await.iter().all(|row| row.end == Some((at(600), EndCause::RouterRestarted))));
 }
 
 async fn rows_that_nobody_has_any_more_are_closed(db: TestDb) {

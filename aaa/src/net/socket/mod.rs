@@ -6,14 +6,19 @@
 //! wherever the owner moves; those that a call may have changed are written anew before the next.
 #![expect(unsafe_code, reason = "recvmmsg and sendmmsg; each block gives its conditions")]
 
+mod layout;
+#[cfg(test)]
+mod tests;
+
 use std::{
     io, mem,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4},
     os::fd::{AsFd, AsRawFd, BorrowedFd},
     ptr,
 };
 
-use sizes::{FAMILY_V4, FAMILY_V6, INTEGER_OCTETS, STORAGE_OCTETS, V4_OCTETS, V6_OCTETS};
+use layout::{ControlMessages, octets_at, read_address, write_address, write_source};
+use sizes::{INTEGER_OCTETS, STORAGE_OCTETS};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Datagrams of one batch: at 64 the cost of the system call is spread thin (about 20 ns a datagram), and a wake-up's
@@ -421,216 +426,5 @@ impl Default for Outbox {
 impl std::fmt::Debug for Outbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Outbox").field("count", &self.count).finish_non_exhaustive()
-    }
-}
-
-/// Octets `from..from + N` of `data`, if there are as many.
-fn octets_at<const N: usize>(data: &[u8], from: usize) -> Option<[u8; N]> {
-    data.get(from..)?.first_chunk().copied()
-}
-
-/// Reads an address that the kernel wrote.
-fn read_address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
-    match libc::c_int::from(storage.ss_family) {
-        libc::AF_INET => {
-            // SAFETY: the family says that the storage, which is large and aligned enough for any address, holds an
-            // IPv4 address, a structure of integers.
-            let address = unsafe { &*ptr::from_ref(storage).cast::<libc::sockaddr_in>() };
-            let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
-            Some(SocketAddrV4::new(ip, u16::from_be(address.sin_port)).into())
-        }
-        libc::AF_INET6 => {
-            // SAFETY: as above, for an IPv6 address.
-            let address = unsafe { &*ptr::from_ref(storage).cast::<libc::sockaddr_in6>() };
-            let ip = Ipv6Addr::from(address.sin6_addr.s6_addr);
-            let port = u16::from_be(address.sin6_port);
-            Some(SocketAddrV6::new(ip, port, address.sin6_flowinfo, address.sin6_scope_id).into())
-        }
-        _ => None,
-    }
-}
-
-/// Writes `address` as the kernel reads it; returns its length.
-fn write_address(storage: &mut libc::sockaddr_storage, address: SocketAddr) -> libc::socklen_t {
-    match address {
-        SocketAddr::V4(address) => {
-            // SAFETY: the storage is large and aligned enough for any address, and both are structures of integers.
-            let raw = unsafe { &mut *ptr::from_mut(storage).cast::<libc::sockaddr_in>() };
-            raw.sin_family = FAMILY_V4;
-            raw.sin_port = address.port().to_be();
-            raw.sin_addr.s_addr = u32::from(*address.ip()).to_be();
-            V4_OCTETS
-        }
-        SocketAddr::V6(address) => {
-            // SAFETY: as above.
-            let raw = unsafe { &mut *ptr::from_mut(storage).cast::<libc::sockaddr_in6>() };
-            raw.sin6_family = FAMILY_V6;
-            raw.sin6_port = address.port().to_be();
-            raw.sin6_flowinfo = address.flowinfo();
-            raw.sin6_addr.s6_addr = address.ip().octets();
-            raw.sin6_scope_id = address.scope_id();
-            V6_OCTETS
-        }
-    }
-}
-
-/// Octets of a control message's header, and how they are aligned.
-const CONTROL_HEADER: usize = size_of::<libc::cmsghdr>();
-
-/// Writes the control message that names the source address; returns its length with padding.
-fn write_source(control: &mut Control, local: IpAddr) -> usize {
-    // in_pktinfo: interface index (0: any), local address (the source), header destination (not read when sending).
-    // in6_pktinfo: address, interface index.
-    let mut data = [0; 20];
-    let (level, kind, length) = match local {
-        IpAddr::V4(address) => {
-            data[4..8].copy_from_slice(&address.octets());
-            (libc::IPPROTO_IP, libc::IP_PKTINFO, 12)
-        }
-        IpAddr::V6(address) => {
-            data[..16].copy_from_slice(&address.octets());
-            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, 20)
-        }
-    };
-    control.0[..8].copy_from_slice(&(CONTROL_HEADER + length).to_ne_bytes());
-    control.0[8..12].copy_from_slice(&level.to_ne_bytes());
-    control.0[12..16].copy_from_slice(&kind.to_ne_bytes());
-    control.0[CONTROL_HEADER..CONTROL_HEADER + length].copy_from_slice(&data[..length]);
-    (CONTROL_HEADER + length).next_multiple_of(align_of::<libc::cmsghdr>())
-}
-
-/// Walks control messages: (level, type, data).
-struct ControlMessages<'a>(&'a [u8]);
-
-impl<'a> Iterator for ControlMessages<'a> {
-    type Item = (libc::c_int, libc::c_int, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let length = usize::from_ne_bytes(octets_at(self.0, 0)?);
-        let level = libc::c_int::from_ne_bytes(octets_at(self.0, 8)?);
-        let kind = libc::c_int::from_ne_bytes(octets_at(self.0, 12)?);
-        let data = self.0.get(CONTROL_HEADER..length)?;
-        self.0 = self.0.get(length.next_multiple_of(align_of::<libc::cmsghdr>())..).unwrap_or_default();
-        Some((level, kind, data))
-    }
-}
-
-/// The control message header is laid out by hand above: length (8), level (4), type (4).
-const _: () = assert!(CONTROL_HEADER == 16 && size_of::<usize>() == 8, "a 64-bit Linux is needed");
-
-#[cfg(test)]
-mod tests {
-    use std::os::fd::AsFd as _;
-
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-    use super::*;
-
-    const OPTIONS: Options = Options { share_port: true, receive_buffer: 1 << 20 };
-
-    fn wait(socket: &UdpSocket) {
-        let mut descriptors = [PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN)];
-        let limit = Timespec { tv_sec: 5, tv_nsec: 0 };
-        assert_eq!(poll(&mut descriptors, Some(&limit)).unwrap(), 1, "nothing arrived within 5 s");
-    }
-
-    /// RFC 2865 §3 with a multi-homed server: the reply leaves from the address that was asked.
-    fn replies_from_the_asked_address(bound: &str, asked: IpAddr) {
-        let server = UdpSocket::bind(bound.parse().unwrap(), OPTIONS).unwrap();
-        let client = UdpSocket::bind(SocketAddr::new(asked, 0), OPTIONS).unwrap();
-        let (mut inbox, mut outbox) = (Inbox::new(), Outbox::new());
-        for number in 0..BATCH {
-            outbox.push(
-                format!("request {number}").as_bytes(),
-                End { peer: SocketAddr::new(asked, server.local().port()), local: None },
-            );
-        }
-        assert!(outbox.is_full());
-        assert_eq!(client.send(&mut outbox), 0);
-
-        wait(&server);
-        assert_eq!(server.receive(&mut inbox).unwrap(), BATCH);
-        for (number, datagram) in inbox.datagrams().enumerate() {
-            assert_eq!(datagram.bytes, format!("request {number}").as_bytes());
-            assert_eq!(datagram.peer, client.local());
-            assert_eq!(datagram.local, Some(asked));
-            outbox.push(datagram.bytes, End { peer: datagram.peer, local: datagram.local });
-        }
-        assert_eq!(server.send(&mut outbox), 0);
-
-        wait(&client);
-        let mut replies = 0;
-        assert_eq!(client.receive(&mut inbox).unwrap(), BATCH);
-        for reply in inbox.datagrams() {
-            assert_eq!(reply.peer.ip(), asked);
-            replies += 1;
-        }
-        assert_eq!(replies, BATCH);
-    }
-
-    #[test]
-    fn ipv4_replies_from_the_asked_address() {
-        replies_from_the_asked_address("0.0.0.0:0", "127.0.0.2".parse().unwrap());
-    }
-
-    #[test]
-    fn ipv6_replies_from_the_asked_address() {
-        replies_from_the_asked_address("[::]:0", Ipv6Addr::LOCALHOST.into());
-    }
-
-    #[test]
-    fn a_datagram_longer_than_any_packet_is_cut_and_an_empty_one_arrives() {
-        let server = UdpSocket::bind("127.0.0.1:0".parse().unwrap(), OPTIONS).unwrap();
-        let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        client.send_to(&[7; 9_000], server.local()).unwrap();
-        client.send_to(&[], server.local()).unwrap();
-        let mut inbox = Inbox::new();
-        wait(&server);
-        let mut lengths = Vec::new();
-        while lengths.len() < 2 {
-            server.receive(&mut inbox).unwrap();
-            lengths.extend(inbox.datagrams().map(|datagram| datagram.bytes.len()));
-        }
-        assert_eq!(lengths, [DATAGRAM_OCTETS, 0]);
-        assert_eq!(server.receive(&mut inbox).unwrap(), 0, "an empty socket does not block");
-    }
-
-    #[test]
-    fn a_refused_datagram_does_not_hold_up_the_rest() {
-        let client = UdpSocket::bind("127.0.0.1:0".parse().unwrap(), OPTIONS).unwrap();
-        let server = UdpSocket::bind("127.0.0.1:0".parse().unwrap(), OPTIONS).unwrap();
-        let mut outbox = Outbox::new();
-        outbox.push(b"first", End { peer: server.local(), local: None });
-        // A source address that is not ours is refused by the kernel.
-        outbox.push(b"second", End { peer: server.local(), local: Some("192.0.2.1".parse().unwrap()) });
-        outbox.push(b"third", End { peer: server.local(), local: None });
-        assert_eq!(client.send(&mut outbox), 1);
-        let mut inbox = Inbox::new();
-        wait(&server);
-        let mut texts = Vec::new();
-        while texts.len() < 2 {
-            server.receive(&mut inbox).unwrap();
-            texts.extend(inbox.datagrams().map(|datagram| datagram.bytes.to_vec()));
-        }
-        assert_eq!(texts, [b"first".to_vec(), b"third".to_vec()]);
-    }
-
-    #[test]
-    fn datagrams_that_the_kernel_dropped_are_counted() {
-        let options = Options { share_port: false, receive_buffer: 4_096 };
-        let server = UdpSocket::bind("127.0.0.1:0".parse().unwrap(), options).unwrap();
-        let client = UdpSocket::bind("127.0.0.1:0".parse().unwrap(), OPTIONS).unwrap();
-        let (mut inbox, mut outbox) = (Inbox::new(), Outbox::new());
-        for _ in 0..BATCH {
-            outbox.push(&[0; 1_000], End { peer: server.local(), local: None });
-        }
-        client.send(&mut outbox);
-        while server.receive(&mut inbox).unwrap() > 0 {}
-        outbox.push(b"after", End { peer: server.local(), local: None });
-        client.send(&mut outbox);
-        wait(&server);
-        server.receive(&mut inbox).unwrap();
-        let drops = inbox.datagrams().filter_map(|datagram| datagram.kernel_drops).max();
-        assert!(drops.is_some_and(|drops| drops > 0), "{drops:?}");
     }
 }

@@ -1,0 +1,168 @@
+//! Signing in, and the sessions that come of it.
+
+use super::*;
+
+foundation::battery! {
+    signing_in_gives_a_session_that_ends,
+    a_wrong_password_tells_nothing,
+    a_login_of_two_tenants_needs_the_tenant,
+    a_locked_panel_lets_nobody_in,
+    a_new_password_ends_the_sessions,
+    only_so_many_sessions,
+}
+
+async fn signing_in_gives_a_session_that_ends(db: TestDb) {
+    let rig = Rig::new(db);
+    let scope = rig.tenant("warga").await;
+    let user = rig.user(&scope, "budi", Role::Finance, "a long password").await;
+    let signed_in = rig.login(" Budi", None, "a long password").await.unwrap();
+    assert_eq!(signed_in.user.id, user.id);
+    assert!(
+        signed_in
+            .session
+            .user_agent
+            .as_ref()
+            .is_some_and(|name| name.len() <= 200 && !name.contains('\u{7}'))
+    );
+    let token = Token::parse(signed_in.token.text().expose()).unwrap();
+    let caller = rig.caller(&token).await.unwrap();
+    assert_eq!((caller.tenant, caller.role), (Some(scope.tenant()), Role::Finance));
+    assert!(caller.may(Permission::SubscriberWrite) && !caller.may(Permission::RouterWrite));
+
+    rig.hand.advance(SESSION_LIFETIME - Duration::from_millis(1));
+    assert!(rig.caller(&token).await.is_some());
+    rig.hand.advance(Duration::from_millis(1));
+    assert!(rig.caller(&token).await.is_none(), "expired");
+
+    let second = rig.login("budi", Some("warga"), "a long password").await.unwrap();
+    let mut tx = rig.db.begin().await.unwrap();
+    logout(&mut tx, &scope, &second.token).await.unwrap();
+    logout(&mut tx, &scope, &second.token).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(rig.caller(&second.token).await.is_none(), "ended");
+
+    rig.hand.advance(Duration::from_hours(24 * 31));
+    let mut tx = rig.db.begin().await.unwrap();
+    assert_eq!(sweep_sessions(&mut tx, &rig.platform()).await.unwrap(), 2);
+    tx.commit().await.unwrap();
+}
+
+async fn a_wrong_password_tells_nothing(db: TestDb) {
+    let rig = Rig::new(db);
+    let scope = rig.tenant("warga").await;
+    let user = rig.user(&scope, "budi", Role::Viewer, "a long password").await;
+    assert!(matches!(rig.login("budi", None, "wrong").await, Err(LoginError::Refused)));
+    assert!(matches!(rig.login("nobody", None, "wrong").await, Err(LoginError::Refused)));
+    assert!(matches!(rig.login("budi", Some("nowhere"), "a long password").await, Err(LoginError::Refused)));
+    let mut tx = rig.db.begin().await.unwrap();
+    let lock = UserChange { disabled: Some(true), ..UserChange::default() };
+    update_user(&mut tx, &scope, &Authority::of(Role::Owner), user.id, None, lock).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(matches!(rig.login("budi", None, "a long password").await, Err(LoginError::Refused)));
+    for login in ["budi", "ghost"] {
+        let mut refused = 0;
+        while matches!(rig.login(login, None, "wrong").await, Err(LoginError::Refused)) {
+            refused += 1;
+        }
+        assert!(refused < 6, "{login} is throttled, known or not");
+    }
+}
+
+async fn a_login_of_two_tenants_needs_the_tenant(db: TestDb) {
+    let rig = Rig::new(db);
+    let (one, two) = (rig.tenant("one").await, rig.tenant("two").await);
+    rig.user(&one, "admin", Role::Admin, "password of one").await;
+    let of_two = rig.user(&two, "admin", Role::Admin, "password of two").await;
+    assert!(matches!(rig.login("admin", None, "password of one").await, Err(LoginError::Refused)));
+    assert!(matches!(rig.login("admin", Some("two"), "password of one").await, Err(LoginError::Refused)));
+    assert_eq!(rig.login("admin", Some("TWO"), "password of two").await.unwrap().user.id, of_two.id);
+
+    let password = rig.pool.prepare(Some(SecretString::new("password of all".into()))).await.unwrap();
+    let mut tx = rig.db.begin().await.unwrap();
+    let new = NewUser { login: "admin".into(), name: "Root".into(), role: Role::SuperAdmin, role_id: None };
+    create_user(&mut tx, &rig.platform(), &chief(), new, &password).await.unwrap();
+    tx.commit().await.unwrap();
+    let root = rig.login("admin", None, "password of all").await.unwrap();
+    assert_eq!(root.user.tenant, None, "the platform's own come first");
+    assert!(rig.caller(&root.token).await.unwrap().may(Permission::Platform));
+}
+
+async fn a_locked_panel_lets_nobody_in(db: TestDb) {
+    let rig = Rig::new(db);
+    let scope = rig.tenant("warga").await;
+    rig.user(&scope, "budi", Role::Owner, "a long password").await;
+    let before = rig.login("budi", None, "a long password").await.unwrap();
+    for status in [TenantStatus::Isolated, TenantStatus::Disabled] {
+        let mut tx = rig.db.begin().await.unwrap();
+        tenant::set_status(&mut tx, &rig.platform(), scope.tenant(), status).await.unwrap();
+        tx.commit().await.unwrap();
+        let caller = rig.caller(&before.token).await.unwrap();
+        assert!(!caller.panel_is_open() && caller.tenant_status == Some(status), "open sessions as well");
+        let refused = rig.login("budi", None, "a long password").await;
+        assert!(matches!(refused, Err(LoginError::PanelLocked { status: of, .. }) if of == status));
+        assert!(matches!(rig.login("budi", None, "wrong").await, Err(LoginError::Refused)));
+    }
+}
+
+async fn a_new_password_ends_the_sessions(db: TestDb) {
+    let rig = Rig::new(db);
+    let scope = rig.tenant("warga").await;
+    let user = rig.user(&scope, "budi", Role::Owner, "a long password").await;
+    let before = rig.login("budi", None, "a long password").await.unwrap();
+    let verify = |password: &str| {
+        let password = SecretString::new(password.into());
+        let (door, now, user) = (rig.door(), rig.clock.now(), user.clone());
+        async move { door.verify_own_password(now, ADDRESS, &user, password).await }
+    };
+    assert!(matches!(verify("wrong").await, Err(LoginError::Refused)));
+    verify("a long password").await.unwrap();
+
+    let changed = rig.pool.prepare(Some(SecretString::new("another password".into()))).await.unwrap();
+    let mut tx = rig.db.begin().await.unwrap();
+    let after = change_password(&mut tx, &scope, user.id, &changed).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!after.password_expired);
+    assert!(rig.caller(&before.token).await.is_none());
+    assert!(rig.login("budi", None, "a long password").await.is_err());
+    let again = rig.login("budi", None, "another password").await.unwrap();
+
+    let reset = rig.pool.prepare(None).await.unwrap();
+    let mut tx = rig.db.begin().await.unwrap();
+    assert!(matches!(
+        set_password(&mut tx, &scope, &Authority::of(Role::Noc), user.id, &reset).await,
+        Err(UserError::NotAllowed { .. })
+    ));
+    let after = set_password(&mut tx, &scope, &chief(), user.id, &reset).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(after.password_expired);
+    assert!(rig.caller(&again.token).await.is_none());
+    let generated = reset.generated.unwrap();
+    let signed_in = rig.login("budi", None, generated.expose()).await.unwrap();
+    assert!(rig.caller(&signed_in.token).await.unwrap().password_expired);
+
+    let mut conn = rig.db.conn().await.unwrap();
+    let trail = audit::list(&mut conn, &scope, &audit::Filter::default(), &PageRequest::new(None, None))
+        .await
+        .unwrap();
+    for entry in &trail.rows {
+        let text = format!("{entry:?}");
+        assert!(!text.contains(generated.expose()) && !text.contains("argon2"), "{text}");
+    }
+}
+
+async fn only_so_many_sessions(db: TestDb) {
+    let rig = Rig::new(db);
+    let scope = rig.tenant("warga").await;
+    let user = rig.user(&scope, "budi", Role::Owner, "a long password").await;
+    let mut sessions = Vec::new();
+    for _ in 0..21 {
+        sessions.push(rig.login("budi", None, "a long password").await.unwrap());
+        rig.hand.advance(Duration::from_secs(1));
+    }
+    assert!(rig.caller(&sessions[0].token).await.is_none(), "the oldest ended");
+    assert!(rig.caller(&sessions[1].token).await.is_some());
+    let mut tx = rig.db.begin().await.unwrap();
+    assert_eq!(end_sessions(&mut tx, &scope, &chief(), user.id).await.unwrap(), 20);
+    tx.commit().await.unwrap();
+    assert!(rig.caller(&sessions[20].token).await.is_none());
+}
