@@ -22,6 +22,7 @@ use super::{
     identity::{self, IdentityError},
     keys::{self, KeyError, Keys},
     late,
+    node::NodeError,
     observer::Observer,
 };
 use crate::{
@@ -52,6 +53,9 @@ pub enum StartError {
     /// The identity.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// This node's name.
+    #[error(transparent)]
+    Node(#[from] NodeError),
     /// The database's URL.
     #[error("database.url is wrong")]
     Url(#[source] db::ParseUrlError),
