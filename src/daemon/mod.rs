@@ -5,7 +5,7 @@
 //!
 //! `folder`, `keys`, `identity` and `node` are the data folder · `state` opens the database and what is in memory (`late`
 //! takes up a journal or a database that comes late) · `feeder` keeps the directory · `events` who reacts to what
-//! (`event_catalogue` all that there are) · `jobs` the work in the background
+//! (`event_catalogue` all that there are, `notices` where the super admin is told) · `jobs` the work in the background
 //! (`job_catalogue` its kinds, `directory_check` one of them) · `housekeeping` what is done now and then (`observer` routers,
 //! `tidy` what is old) · `audit_heads` notes how far the audit trails reach · `lifecycle` the signals · `reload` what SIGHUP
 //! brings into force (`dictionaries` among it) · `report` the line that says where it listens · `rescue` applies a journal
@@ -26,6 +26,7 @@ pub mod keys;
 mod late;
 pub mod lifecycle;
 pub mod node;
+mod notices;
 mod observer;
 pub mod reload;
 mod report;
@@ -47,6 +48,7 @@ use crate::{
     domain::{
         access::{Cost, LoginThrottle, PasswordPool},
         isolir,
+        notice::TellSuperAdmin,
     },
     http,
 };
@@ -184,7 +186,8 @@ impl Daemon {
         tasks.spawn(async move { foundation::wake::relay(&db, &stop).await });
         let (db, stop) = (state.db.clone(), background.clone());
         tasks.spawn(async move { foundation::wake::watch(&db, &stop).await });
-        let subscribers = events::subscribers(&state.live, &state.clock);
+        let tell = TellSuperAdmin { channels: Arc::clone(&state.notices), installation: state.database };
+        let subscribers = events::subscribers(&state.live, &state.clock, tell);
         let settings = event::Settings::of(&state.db);
         let dispatcher = event::Dispatcher::new(state.db.clone(), state.clock.clone(), subscribers, settings);
         tasks.spawn(dispatcher.run(background.clone()));

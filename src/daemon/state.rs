@@ -23,11 +23,12 @@ use super::{
     keys::{self, KeyError, Keys},
     late,
     node::NodeError,
+    notices,
     observer::Observer,
 };
 use crate::{
     config::Config,
-    domain::{access::HashError, session},
+    domain::{access::HashError, notice::Channels, session},
 };
 
 /// The daemon can't start. Each message says what to do.
@@ -120,6 +121,8 @@ pub struct Opened {
     pub policy: Arc<Policy>,
     /// The journal.
     pub journal: Arc<Journal>,
+    /// The ways to the super admin.
+    pub notices: Arc<Channels>,
     config: Config,
     _lock: FolderLock,
 }
@@ -189,6 +192,7 @@ impl Opened {
             live,
             policy,
             journal,
+            notices: Arc::new(notices::channels(&config.notices)),
             config: config.clone(),
             _lock: lock,
         })
