@@ -36,8 +36,9 @@ impl Sources {
                 .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
             let place = path.display().to_string();
             // Checked alone first, so that a mistake is shown with its line.
-            toml::from_str::<Spec>(&text).map_err(|error| form(place.clone(), &error.to_string()))?;
-            table = toml::from_str(&text).map_err(|error| form(place, &error.to_string()))?;
+            let located = |error: toml::de::Error| form(place.clone(), &located(&text, &error));
+            toml::from_str::<Spec>(&text).map_err(located)?;
+            table = toml::from_str(&text).map_err(located)?;
             base_folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         }
         for (name, text) in &self.environment {
@@ -67,6 +68,18 @@ impl Sources {
 impl Spec {
     fn deserialize_from(table: Table) -> Result<Self, ConfigError> {
         table.try_into().map_err(|error: toml::de::Error| form("the settings".to_owned(), error.message()))
+    }
+}
+
+/// The mistake with its line's number. The parser's own form repeats the line, which may hold a password.
+fn located(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.as_bytes().get(..span.start));
+    match before {
+        Some(before) => {
+            let line = before.iter().filter(|octet| **octet == b'\n').count() + 1;
+            format!("line {line}: {}", error.message())
+        }
+        None => error.message().to_owned(),
     }
 }
 
@@ -164,6 +177,21 @@ mod tests {
         assert!(error.contains("section.key=value"), "{error}");
         let error = load(None, &[], &["http.listen=nowhere"]).unwrap_err();
         assert!(error.contains("--set http.listen=nowhere"), "{error}");
+    }
+
+    #[test]
+    fn a_mistake_does_not_show_the_secret_beside_it() {
+        for wrong in [
+            "webhook-secert = \"whsec_hunter2\"",
+            "webhook-secret = \"whsec_hunter2",
+            "smtp-url = [\"smtps://isp:hunter2@mail.example.net\"]",
+            "smtp-url = \"smtps://isp:hunter2@mail.example.net\" x",
+            "webhook-secret = \"whsec_hunter2\"\nwebhook-secret = \"whsec_hunter2\"",
+        ] {
+            let error = load(Some(&format!("[notices]\n{wrong}\n")), &[], &[]).unwrap_err();
+            assert!(error.contains("rrnetd.toml: line "), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]
