@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
@@ -59,6 +59,38 @@ struct Death;
 impl Work<Doomed> for Death {
     async fn run(&self, _: Doomed, _: &JobContext) -> Result<(), JobError> {
         Err(JobError::fatal("the form is unknown"))
+    }
+}
+
+/// All that the process logs from now on, other crates' included.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn capture() -> Self {
+        static LOG: LazyLock<Log> = LazyLock::new(|| {
+            let log = Log::default();
+            let writer = log.clone();
+            let format = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
+            format.with_writer(move || writer.clone()).init();
+            log
+        });
+        LOG.clone()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
 
@@ -241,6 +273,7 @@ async fn a_dying_job_is_delivered_once_an_hour(db: TestDb) {
 async fn a_notice_arrives_when_its_receiver_is_back(db: TestDb) {
     let receiver = Receiver::default();
     let answers = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::INTERNAL_SERVER_ERROR];
+    let log = Log::capture();
     let channels = by_webhook(receiver.clone().start(&answers).await);
     let printed = format!("{channels:?}");
     let mut world = World::new(db, channels).await;
@@ -261,8 +294,11 @@ async fn a_notice_arrives_when_its_receiver_is_back(db: TestDb) {
         assert_eq!(again.header("webhook-id"), got[0].header("webhook-id"), "the same notice");
         assert_eq!(again.body, got[0].body);
     }
-    let words = printed + &world.words().await;
-    assert!(!words.contains("nobody-guesses") && !words.contains("a key of"), "{words}");
+    let words = printed + &world.words().await + &log.text();
+    assert!(words.contains("a job is dead") && words.contains("starting new connection"), "{words}");
+    for secret in ["nobody-guesses", "a key of", &STANDARD.encode(KEY), &format!("{KEY:?}")] {
+        assert!(!words.contains(secret), "{secret}: {words}");
+    }
 }
 
 async fn the_death_of_a_delivery_is_not_delivered(db: TestDb) {
@@ -424,6 +460,7 @@ async fn converse(stream: TcpStream, heard: &Mutex<Vec<String>>) {
 }
 
 async fn a_notice_is_mailed_when_the_relay_is_back(db: TestDb) {
+    let log = Log::capture();
     let relay = Relay::start(&[false, false, true]).await;
     let channels = Channels { webhook: None, mail: Some(relay.mail("")) };
     let printed = format!("{channels:?}");
@@ -452,8 +489,9 @@ async fn a_notice_is_mailed_when_the_relay_is_back(db: TestDb) {
     ] {
         assert_eq!(heard.iter().filter(|line| *line == expected).count(), 1, "{expected}: {heard:#?}");
     }
-    let words = printed + &world.words().await;
-    assert!(!words.contains("hunter2"), "{words}");
+    let words = printed + &world.words().await + &log.text();
+    assert!(words.contains("a job is dead"), "{words}");
+    assert!(!words.contains("hunter2") && !words.contains(&login), "{words}");
 }
 
 #[tokio::test]
