@@ -48,7 +48,7 @@ struct Size {
 impl Size {
     fn of_arguments() -> Self {
         if std::env::args().any(|argument| argument == "--smoke") {
-            return Self { short: 200, long: 4_000, run: 300, probes: 20 };
+            return Self { short: 1_000, long: 5_000, run: 300, probes: 20 };
         }
         let long = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(20_000);
         Self { short: 1_000, long, run: 2_000, probes: 60 }
