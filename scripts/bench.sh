@@ -4,7 +4,8 @@
 # the machine that they were taken on.
 #
 #   scripts/bench.sh             the whole: five rounds, a quarter of an hour
-#   scripts/bench.sh --smoke     under 90 s without the build: does every part work? Never fails for being slow
+#   scripts/bench.sh --smoke     under 90 s without the build: does every part work? The benches of events and jobs as well.
+#                                Never fails for being slow
 #
 # OPTIONS  --rounds N --seconds S   rounds, and seconds of each measurement
 #          --subscribers N          how many there are (default 10000; the smoke 500)
@@ -12,7 +13,8 @@
 #          --directory D            where databases, journals and logs lie: their disk is measured (default $TMPDIR)
 #          --profile P              cargo profile to build with (default release; the smoke takes what the tests have built,
 #                                   dev, unless a release is there already)
-#          --programs D             the programs rrnetd and rrnetd-load that are in D, without a build
+#          --programs D             the programs rrnetd and rrnetd-load that are in D, without a build (and so without the
+#                                   benches of events and jobs)
 # A peer is charged with its database's processor time as well. Accounting is durable on both sides: PostgreSQL with fsync.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -52,7 +54,9 @@ if [[ ! $profile ]]; then
     profile=release
     if [[ $smoke && ! -x $target/release/rrnetd ]]; then profile=dev; fi
 fi
+build=''
 if [[ ! $programs ]]; then
+    build=1
     say "building with profile $profile"
     cargo build --quiet --locked --profile "$profile" --bin rrnetd --bin rrnetd-load -p rrnetd -p rrnetd-load
     programs=$target/$([[ $profile == dev ]] && echo debug || echo "$profile")
@@ -294,6 +298,17 @@ if [[ $smoke ]]; then
         read -r auth acct _ metrics <<<"${server[sqlite]}"
         "$load" malformed --secret "${secret_of[sqlite]}" --auth "$auth" --acct "$acct" --numbered "$subscribers" --count 20000 \
             --metrics "$metrics" >"$folder/malformed.log" || die "mutated packets: $(<"$folder/malformed.log")"
+    fi
+    # In the profile and with the features of the tests, whatever the programs have: then nothing but the benches is built.
+    if [[ $build && $postgres_pid ]]; then
+        for subject in event job; do
+            say "the bench of ${subject}s"
+            cargo bench --quiet --locked --profile dev --workspace --bench "$subject" -- --smoke >"$folder/$subject.log" ||
+                die "the bench of ${subject}s fails"
+            echo "The bench of ${subject}s, in the profile of the tests:"
+            cat "$folder/$subject.log"
+        done
+        echo
     fi
 fi
 

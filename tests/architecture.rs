@@ -21,6 +21,7 @@ const DOMAINS: &[&str] = &[
     "session",
     "isolir",
     "billing",
+    "notice",
 ];
 
 /// Modules of the product in the order of dependence.

@@ -2,7 +2,7 @@
 //! an empty and with a long stream.
 //!
 //! `cargo bench -p rrnetd-foundation --bench event -- [EVENTS]`: events that lie in the stream beforehand, 20,000 unless said;
-//! the whole is 10,000,000 (some minutes and 3 GB a database). PostgreSQL is the server of `TEST_DATABASE_URL`; say whether
+//! the whole is 10,000,000 (some minutes and 3 GB a database); `-- --smoke` is a few seconds, for whether all works. PostgreSQL is the server of `TEST_DATABASE_URL`; say whether
 //! it keeps its promises (`scripts/test-servers.sh --durable`). Both streams are measured in one run, in five interleaved rounds;
 //! shown are medians.
 #![expect(
@@ -24,13 +24,30 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-const ROUNDS: usize = 5;
-/// Events of one round whose way is timed, one after the other.
-const TIMED: usize = 100;
-/// Events of one round that are published at once.
-const BURST: usize = 2_000;
 /// Tenants of the long stream.
 const TENANTS: usize = 100;
+
+/// How much is done.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    /// Events of the long stream.
+    events: i64,
+    rounds: usize,
+    /// Events of one round whose way is timed, one after the other.
+    timed: usize,
+    /// Events of one round that are published at once.
+    burst: usize,
+}
+
+impl Size {
+    fn of_arguments() -> Self {
+        if std::env::args().any(|argument| argument == "--smoke") {
+            return Self { events: 5_000, rounds: 1, timed: 50, burst: 300 };
+        }
+        let events = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(20_000);
+        Self { events, rounds: 5, timed: 100, burst: 2_000 }
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 struct Happened {
@@ -77,19 +94,19 @@ impl Subscriber for Counter {
 }
 
 fn main() {
-    let events = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(20_000);
-    on_sqlite(move |db| measure("SQLite", db, events));
-    on_postgres(move |db| measure("PostgreSQL", db, events));
+    let size = Size::of_arguments();
+    on_sqlite(move |db| measure("SQLite", db, size));
+    on_postgres(move |db| measure("PostgreSQL", db, size));
 }
 
-async fn measure(name: &'static str, test: TestDb, events: i64) {
+async fn measure(name: &'static str, test: TestDb, size: Size) {
     let db = test.open_for_load(8).await;
     let mut tx = db.begin().await.unwrap();
     tx.query(TALLY).execute().await.unwrap();
     tx.commit().await.unwrap();
     let scope = |_| test.platform().within(TenantId::generate(NOW));
     let long: Vec<Scope> = (0..TENANTS).map(scope).collect();
-    fill(&db, &long, events).await;
+    fill(&db, &long, size.events).await;
     let short: Vec<Scope> = (0..TENANTS).map(scope).collect();
     let (told, mut heard) = mpsc::unbounded_channel();
     let subscribers = Subscribers::new().with(Counter(told));
@@ -98,13 +115,13 @@ async fn measure(name: &'static str, test: TestDb, events: i64) {
     let stop = CancellationToken::new();
     let running = tokio::spawn(dispatcher.run(stop.clone()));
     let mut results = [const { (Vec::new(), Vec::new(), Vec::new()) }; 2];
-    for _ in 0..ROUNDS {
+    for _ in 0..size.rounds {
         for (scopes, result) in [&short, &long].into_iter().zip(&mut results) {
-            let mut ways = ways(&db, scopes, &mut heard).await;
+            let mut ways = ways(&db, scopes, &mut heard, size.timed).await;
             ways.sort_unstable();
-            result.0.push(ways[TIMED / 2]);
-            result.1.push(ways[TIMED * 99 / 100]);
-            result.2.push(rate(&db, scopes, &mut heard).await);
+            result.0.push(ways[size.timed / 2]);
+            result.1.push(ways[size.timed * 99 / 100]);
+            result.2.push(rate(&db, scopes, &mut heard, size.burst).await);
         }
     }
     stop.cancel();
@@ -113,12 +130,12 @@ async fn measure(name: &'static str, test: TestDb, events: i64) {
         p50.sort_unstable();
         p99.sort_unstable();
         rates.sort_by(f64::total_cmp);
-        let before = if stream == "a long stream" { events } else { 0 };
+        let before = if stream == "a long stream" { size.events } else { 0 };
         println!(
             "{name}, {before:>8} events before: commit to reaction p50 {:?}, p99 {:?}; {:.0} events/s published and handled",
-            p50[ROUNDS / 2],
-            p99[ROUNDS / 2],
-            rates[ROUNDS / 2]
+            p50[size.rounds / 2],
+            p99[size.rounds / 2],
+            rates[size.rounds / 2]
         );
     }
     db.close().await;
@@ -159,10 +176,15 @@ async fn publish(db: &Db, scope: &Scope, number: usize) {
 }
 
 /// Commits one event after the other, each when the one before was reacted to.
-async fn ways(db: &Db, scopes: &[Scope], heard: &mut mpsc::UnboundedReceiver<()>) -> Vec<Duration> {
+async fn ways(
+    db: &Db,
+    scopes: &[Scope],
+    heard: &mut mpsc::UnboundedReceiver<()>,
+    timed: usize,
+) -> Vec<Duration> {
     let clock = Clock::system();
-    let mut ways = Vec::with_capacity(TIMED);
-    for number in 0..TIMED {
+    let mut ways = Vec::with_capacity(timed);
+    for number in 0..timed {
         publish(db, &scopes[number % TENANTS], number).await;
         let committed = clock.now().monotonic;
         heard.recv().await.unwrap();
@@ -172,21 +194,21 @@ async fn ways(db: &Db, scopes: &[Scope], heard: &mut mpsc::UnboundedReceiver<()>
 }
 
 /// Publishes many at once, four at a time, until all are reacted to.
-async fn rate(db: &Db, scopes: &[Scope], heard: &mut mpsc::UnboundedReceiver<()>) -> f64 {
+async fn rate(db: &Db, scopes: &[Scope], heard: &mut mpsc::UnboundedReceiver<()>, burst: usize) -> f64 {
     let clock = Clock::system();
     let began = clock.now().monotonic;
     let mut publishers = tokio::task::JoinSet::new();
     for publisher in 0..4 {
         let (db, scopes) = (db.clone(), scopes.to_vec());
         publishers.spawn(async move {
-            for number in (publisher..BURST).step_by(4) {
+            for number in (publisher..burst).step_by(4) {
                 publish(&db, &scopes[number % TENANTS], number).await;
             }
         });
     }
-    for _ in 0..BURST {
+    for _ in 0..burst {
         heard.recv().await.unwrap();
     }
     publishers.join_all().await;
-    BURST as f64 / (clock.now().monotonic - began).as_secs_f64()
+    burst as f64 / (clock.now().monotonic - began).as_secs_f64()
 }

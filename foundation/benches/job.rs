@@ -1,7 +1,8 @@
 //! Jobs a second, and how long an urgent job of a small tenant waits, beside a short queue and a long one, on both databases.
 //!
 //! `cargo bench -p rrnetd-foundation --bench job -- [JOBS]`: JOBS wait in the long queue, 20,000 unless something else is said;
-//! the long form is `-- 1000000`, and takes some minutes to fill each database. PostgreSQL is the server of
+//! the long form is `-- 1000000`, and takes some minutes to fill each database; `-- --smoke` is a few seconds, for whether all
+//! works. PostgreSQL is the server of
 //! `TEST_DATABASE_URL`; say whether it keeps its promises (`scripts/test-servers.sh --durable`).
 #![expect(
     clippy::print_stdout,
@@ -28,14 +29,31 @@ use tokio_util::sync::CancellationToken;
 
 /// Tenants that share the queue; half of it is the first one's.
 const TENANTS: usize = 200;
-/// Jobs of the short queue.
-const SHORT: usize = 1_000;
-/// Jobs that are run to measure.
-const RUN: usize = 2_000;
-/// Urgent jobs that are measured, one at a time.
-const PROBES: usize = 60;
 /// Jobs put in by one transaction.
 const CHUNK: usize = 900;
+
+/// How much is done.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    /// Jobs of the short queue.
+    short: usize,
+    /// Jobs of the long queue.
+    long: usize,
+    /// Jobs that are run to measure.
+    run: usize,
+    /// Urgent jobs that are measured, one at a time.
+    probes: usize,
+}
+
+impl Size {
+    fn of_arguments() -> Self {
+        if std::env::args().any(|argument| argument == "--smoke") {
+            return Self { short: 1_000, long: 5_000, run: 300, probes: 20 };
+        }
+        let long = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(20_000);
+        Self { short: 1_000, long, run: 2_000, probes: 60 }
+    }
+}
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Filler {}
@@ -73,23 +91,23 @@ impl Work<Probe> for Hand {
 }
 
 fn main() {
-    let long = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(20_000);
-    on_sqlite(move |db| measure("SQLite", db, long));
-    on_postgres(move |db| measure("PostgreSQL", db, long));
+    let size = Size::of_arguments();
+    on_sqlite(move |db| measure("SQLite", db, size));
+    on_postgres(move |db| measure("PostgreSQL", db, size));
 }
 
-async fn measure(name: &'static str, test: TestDb, long: usize) {
+async fn measure(name: &'static str, test: TestDb, size: Size) {
     let db = test.open_for_load(16).await;
     let tenants: Vec<Scope> = (0..TENANTS).map(|_| test.platform().within(TenantId::generate(NOW))).collect();
     println!("{name}");
     let mut waiting = 0;
-    for goal in [SHORT, long] {
+    for goal in [size.short, size.long] {
         let clock = Clock::system();
         let began = clock.now().monotonic;
-        let filled = (goal + RUN * 2).saturating_sub(waiting);
+        let filled = (goal + size.run * 2).saturating_sub(waiting);
         fill(&db, &tenants, filled).await;
         let filling = filled as f64 / (clock.now().monotonic - began).as_secs_f64();
-        let (rate, mut waits) = run(&db, &tenants[TENANTS - 1]).await;
+        let (rate, mut waits) = run(&db, &tenants[TENANTS - 1], size).await;
         let began = clock.now().monotonic;
         let report = health::read(&mut db.conn().await.unwrap(), &health::Filter::default()).await.unwrap();
         let viewed = clock.now().monotonic - began;
@@ -119,8 +137,8 @@ async fn fill(db: &Db, tenants: &[Scope], count: usize) {
     }
 }
 
-/// Runs [`RUN`] jobs, with probes between; jobs a second, and how long each probe waited from its commit to its start.
-async fn run(db: &Db, tenant: &Scope) -> (f64, Vec<Duration>) {
+/// Runs jobs, then probes beside them; jobs a second, and how long each probe waited from its commit to its start.
+async fn run(db: &Db, tenant: &Scope, size: Size) -> (f64, Vec<Duration>) {
     let hand = Hand::default();
     let mut registry = Registry::new();
     registry.register::<Filler>(hand.clone()).unwrap();
@@ -131,12 +149,12 @@ async fn run(db: &Db, tenant: &Scope) -> (f64, Vec<Duration>) {
     let stop = CancellationToken::new();
     let began = clock.now().monotonic;
     let task = tokio::spawn(workers.run(stop.clone()));
-    while hand.fillers.load(Relaxed) < RUN {
+    while hand.fillers.load(Relaxed) < size.run {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    let rate = RUN as f64 / (clock.now().monotonic - began).as_secs_f64();
+    let rate = size.run as f64 / (clock.now().monotonic - began).as_secs_f64();
     let mut waits = Vec::new();
-    for _ in 0..PROBES {
+    for _ in 0..size.probes {
         let mut tx = db.begin().await.unwrap();
         job::enqueue(&mut tx, tenant, &Probe {}, Options::default()).await.unwrap();
         tx.commit().await.unwrap();

@@ -1,6 +1,6 @@
 //! Which settings two configurations differ in.
 
-use super::Config;
+use super::{Config, Mail, Webhook};
 
 impl Config {
     /// The names of the settings that differ from those of `other`, as `section.key`, in the order of the template.
@@ -51,6 +51,11 @@ impl Config {
             ("jobs.at-once", a.jobs.at_once == b.jobs.at_once),
             ("jobs.keep-done-hours", a.jobs.keep_done == b.jobs.keep_done),
             ("jobs.keep-dead-days", a.jobs.keep_dead == b.jobs.keep_dead),
+            ("notices.webhook-url", posts(a, |to| &to.url) == posts(b, |to| &to.url)),
+            ("notices.webhook-secret", posts(a, |to| &to.key) == posts(b, |to| &to.key)),
+            ("notices.smtp-url", mails(a, |to| &to.relay) == mails(b, |to| &to.relay)),
+            ("notices.mail-from", mails(a, |to| &to.from) == mails(b, |to| &to.from)),
+            ("notices.mail-to", mails(a, |to| &to.to) == mails(b, |to| &to.to)),
             ("log.format", a.log.format == b.log.format),
             ("log.filter", a.log.filter == b.log.filter),
         ]
@@ -58,6 +63,14 @@ impl Config {
         .filter_map(|(name, is_same)| (!is_same).then_some(name))
         .collect()
     }
+}
+
+fn posts<T>(config: &Config, of: fn(&Webhook) -> &T) -> Option<&T> {
+    config.notices.webhook.as_ref().map(of)
+}
+
+fn mails<T>(config: &Config, of: fn(&Mail) -> &T) -> Option<&T> {
+    config.notices.mail.as_ref().map(of)
 }
 
 #[cfg(test)]
@@ -70,6 +83,10 @@ mod tests {
     fn check(text: &str) -> Config {
         Config::check(toml::from_str(text).unwrap(), Path::new("/var/lib/rrnetd")).unwrap()
     }
+
+    const CHANNELS: &str = "notices = { webhook-url = \"https://x.example\", \
+        webhook-secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\", smtp-url = \"smtp://localhost\", \
+        mail-from = \"isp@example.net\", mail-to = [\"noc@example.net\"] }";
 
     /// Another value for each setting of the template, so that a new one cannot be forgotten here.
     #[test]
@@ -94,6 +111,15 @@ mod tests {
                 }
                 (_, Ok(number)) => (number * 2).to_string(),
                 ("url", _) => "\"sqlite:other.db\"".to_owned(),
+                // These hold together: one channel is there as a whole, or not at all.
+                ("webhook-url" | "webhook-secret" | "smtp-url" | "mail-from" | "mail-to", _) => {
+                    let changed = check(CHANNELS).changed_from(&default);
+                    assert!(
+                        changed.contains(&format!("{section}.{key}").as_str()),
+                        "{section}.{key}: {changed:?}"
+                    );
+                    continue;
+                }
                 ("format", _) => "\"json\"".to_owned(),
                 ("secure-cookies" | "chargeable-user-identity", _) => "true".to_owned(),
                 ("listen", _) => "\"127.0.0.1:9\"".to_owned(),

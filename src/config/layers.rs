@@ -36,8 +36,9 @@ impl Sources {
                 .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
             let place = path.display().to_string();
             // Checked alone first, so that a mistake is shown with its line.
-            toml::from_str::<Spec>(&text).map_err(|error| form(place.clone(), &error.to_string()))?;
-            table = toml::from_str(&text).map_err(|error| form(place, &error.to_string()))?;
+            let located = |error: toml::de::Error| form(place.clone(), &located(&text, &error));
+            toml::from_str::<Spec>(&text).map_err(located)?;
+            table = toml::from_str(&text).map_err(located)?;
             base_folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
         }
         for (name, text) in &self.environment {
@@ -67,6 +68,18 @@ impl Sources {
 impl Spec {
     fn deserialize_from(table: Table) -> Result<Self, ConfigError> {
         table.try_into().map_err(|error: toml::de::Error| form("the settings".to_owned(), error.message()))
+    }
+}
+
+/// The mistake with its line's number. The parser's own form repeats the line, which may hold a password.
+fn located(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.as_bytes().get(..span.start));
+    match before {
+        Some(before) => {
+            let line = before.iter().filter(|octet| **octet == b'\n').count() + 1;
+            format!("line {line}: {}", error.message())
+        }
+        None => error.message().to_owned(),
     }
 }
 
@@ -167,6 +180,21 @@ mod tests {
     }
 
     #[test]
+    fn a_mistake_does_not_show_the_secret_beside_it() {
+        for wrong in [
+            "webhook-secert = \"whsec_hunter2\"",
+            "webhook-secret = \"whsec_hunter2",
+            "smtp-url = [\"smtps://isp:hunter2@mail.example.net\"]",
+            "smtp-url = \"smtps://isp:hunter2@mail.example.net\" x",
+            "webhook-secret = \"whsec_hunter2\"\nwebhook-secret = \"whsec_hunter2\"",
+        ] {
+            let error = load(Some(&format!("[notices]\n{wrong}\n")), &[], &[]).unwrap_err();
+            assert!(error.contains("rrnetd.toml: line "), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
     fn the_template_is_the_default() {
         let uncommented: String = TEMPLATE
             .lines()
@@ -177,8 +205,13 @@ mod tests {
             .fold(String::new(), |text, line| text + line + "\n");
         let from_template: Spec = toml::from_str(&uncommented).unwrap();
         assert_eq!(format!("{from_template:?}"), format!("{:?}", Spec::default()));
-        // Debug hides secrets, so the one secret setting is compared by itself.
+        // Debug hides secrets, so the secret settings are compared by themselves.
         assert_eq!(from_template.database.url, Spec::default().database.url);
+        let secrets = |spec: Spec| {
+            [spec.notices.webhook_url, spec.notices.webhook_secret, spec.notices.smtp_url]
+                .map(|secret| secret.expose().to_owned())
+        };
+        assert_eq!(secrets(from_template), secrets(Spec::default()));
         let keys = uncommented
             .lines()
             .filter(|line| line.split_once(" = ").is_some_and(|(key, _)| is_key(key)))
@@ -187,7 +220,7 @@ mod tests {
     }
 
     /// All settings there are; the template is compared with it so that a new one is not forgotten there.
-    const KEYS: usize = 37;
+    const KEYS: usize = 42;
 
     fn is_key(text: &str) -> bool {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')

@@ -1,9 +1,10 @@
 //! The settings as the daemon uses them: checked, with absolute paths and real types.
 //!
-//! `changed` compares two; [`spec`] is what may be written in a file; [`layers`] puts file, environment and arguments on top of one another.
+//! `changed` compares two; `notices` checks where the super admin is told of failures; [`spec`] is what may be written in a file; [`layers`] puts file, environment and arguments on top of one another.
 
 mod changed;
 pub mod layers;
+mod notices;
 pub mod spec;
 
 use std::{
@@ -15,6 +16,7 @@ use std::{
 use base::SecretString;
 
 pub use layers::Sources;
+pub use notices::{Mail, Notices, Webhook};
 use spec::Spec;
 
 /// The commented file that `quickstart` writes; every setting with its default.
@@ -39,6 +41,8 @@ pub struct Config {
     pub http: Http,
     /// Work in the background.
     pub jobs: Jobs,
+    /// Where the super admin is told of failures.
+    pub notices: Notices,
     /// Logging.
     pub log: Log,
 }
@@ -207,7 +211,8 @@ impl Config {
     /// # Errors
     /// The first value that is out of its range.
     pub fn check(spec: Spec, base_folder: &Path) -> Result<Self, ConfigError> {
-        let Spec { version, data, database, radius, journal, directory, events, http, jobs, log } = spec;
+        let Spec { version, data, database, radius, journal, directory, events, http, jobs, notices, log } =
+            spec;
         within("version", u64::from(version), 1, 1)?;
         let folder = clean(&base_folder.join(data.folder));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -336,6 +341,7 @@ impl Config {
                     86_400 * within("jobs.keep-dead-days", jobs.keep_dead_days, 1, 3_650)?,
                 ),
             },
+            notices: Notices::check(&notices)?,
             log: Log { format: log.format, filter: log.filter },
             data: Data { key_file: clean(&folder.join(data.key_file)), folder },
         })

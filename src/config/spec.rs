@@ -44,6 +44,8 @@ section! {
         http: Http = Http::default(),
         /// `[jobs]`
         jobs: Jobs = Jobs::default(),
+        /// `[notices]`
+        notices: Notices = Notices::default(),
         /// `[log]`
         log: Log = Log::default(),
     }
@@ -162,6 +164,22 @@ section! {
         keep_done_hours: u64 = 72,
         /// How long dead and discarded jobs are kept.
         keep_dead_days: u64 = 30,
+    }
+}
+
+section! {
+    /// Where the super admin is told of failures.
+    Notices {
+        /// The address of an HTTP endpoint; empty for none.
+        webhook_url: SecretString = SecretString::new(String::new()),
+        /// What is posted there is signed with it.
+        webhook_secret: SecretString = SecretString::new(String::new()),
+        /// The mail relay, with a login; empty for none.
+        smtp_url: SecretString = SecretString::new(String::new()),
+        /// From whom mail is.
+        mail_from: String = String::new(),
+        /// Who gets it.
+        mail_to: Vec<String> = Vec::new(),
     }
 }
 

@@ -2,11 +2,11 @@
 //! tests hold it against the sources and against the subscribers that are registered.
 #![cfg(test)]
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use base::Clock;
+use base::{Clock, DatabaseId, Timestamp};
 use foundation::{
-    event::{Event, Kind},
+    event::{Event, Kind, Subscribers},
     job::JobFailed,
 };
 
@@ -22,6 +22,7 @@ use crate::domain::{
     },
     isolir::{SubscriberIsolated, SubscriberLifted},
     nas::{RouterCreated, RouterDeleted},
+    notice::TellSuperAdmin,
     subscriber::{
         SubscriberCreated, SubscriberDeleted, SubscriberEnded, SubscriberPlanChanged, SubscriberResumed,
         SubscriberSuspended,
@@ -132,6 +133,13 @@ fn catalogue() -> Vec<Row> {
     ]
 }
 
+/// Everybody who reacts in a daemon.
+fn subscribers() -> Subscribers {
+    let tell =
+        TellSuperAdmin { channels: Arc::default(), installation: DatabaseId::generate(Timestamp::EPOCH) };
+    super::events::subscribers(&Arc::new(aaa::live::Live::new([0; 16])), &Clock::system(), tell)
+}
+
 /// The page, as `docs/events.md` has it.
 fn markdown() -> String {
     let mut text = String::from(
@@ -145,8 +153,7 @@ fn markdown() -> String {
          daemon that can read it.\n\n\
          | event | version | published by | who reacts | what is seen |\n|---|---|---|---|---|\n",
     );
-    let subscribers =
-        super::events::subscribers(&std::sync::Arc::new(aaa::live::Live::new([0; 16])), &Clock::system());
+    let subscribers = subscribers();
     for Row { kind, publisher, effect, stage } in catalogue() {
         let reacts: Vec<String> = subscribers
             .names()
@@ -232,8 +239,7 @@ fn all_that_were_ordered_are_there() {
 
 #[test]
 fn who_reacts_reacts_to_something_that_is_known() {
-    let subscribers =
-        super::events::subscribers(&std::sync::Arc::new(aaa::live::Live::new([0; 16])), &Clock::system());
+    let subscribers = subscribers();
     for (name, kinds) in subscribers.names() {
         for kind in kinds {
             assert!(catalogue().iter().any(|row| row.kind == *kind), "{name} wants {kind:?}");

@@ -11,14 +11,16 @@ use foundation::{
 use metrics::{counter, gauge};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::isolir;
+use crate::domain::{isolir, notice::TellSuperAdmin};
 
 /// How often old events are trimmed.
 const TRIM: Duration = Duration::from_secs(600);
 
 /// Everybody who reacts, in the order in which they are asked.
-pub(super) fn subscribers(live: &Arc<Live>, clock: &Clock) -> Subscribers {
-    Subscribers::new().with(isolir::DisconnectBarred { live: Arc::clone(live), clock: clock.clone() })
+pub(super) fn subscribers(live: &Arc<Live>, clock: &Clock, tell: TellSuperAdmin) -> Subscribers {
+    Subscribers::new()
+        .with(isolir::DisconnectBarred { live: Arc::clone(live), clock: clock.clone() })
+        .with(tell)
 }
 
 /// Trims old events.

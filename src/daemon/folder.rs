@@ -85,7 +85,7 @@ pub fn lock(path: &Path) -> Result<FolderLock, FolderError> {
 }
 
 /// Whether it is full or read-only, and not a matter of rights.
-fn is_of_the_disk(error: &io::Error) -> bool {
+pub(super) fn is_of_the_disk(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(error.kind(), Kind::StorageFull | Kind::QuotaExceeded | Kind::ReadOnlyFilesystem)
 }

@@ -1,5 +1,5 @@
-//! Every kind of job, by name: the eleven that the specification asks for, and those that keep derived state true. From this
-//! table come the registry's test and `docs/jobs.md`.
+//! Every kind of job, by name: the eleven that the specification asks for, those that keep derived state true, and those that
+//! carry notices. From this table come the registry's test and `docs/jobs.md`.
 
 /// Whether a kind runs in this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +90,16 @@ pub const KINDS: &[Listed] = &[
         "directory_reconcile_job",
         "compares the directory with the database's rows, and has read anew what differs",
         Presence::Runs("schedule: every 6 hours"),
+    ),
+    ours(
+        "notice_webhook_job",
+        "posts a notice to the super admin's webhook",
+        Presence::Runs("a job that is dead, where `notices.webhook-url` is set"),
+    ),
+    ours(
+        "notice_mail_job",
+        "mails a notice to the super admin",
+        Presence::Runs("a job that is dead, where `notices.smtp-url` is set"),
     ),
 ];
 

@@ -12,7 +12,7 @@ use super::{
     directory_check::{self, Checker},
     state::Opened,
 };
-use crate::domain::{addon, isolir, session::jobs::Accountant, tenant};
+use crate::domain::{addon, isolir, notice, session::jobs::Accountant, tenant};
 
 /// What this node does, and when.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ impl Jobs {
         schedules.extend(addon::jobs::schedules());
         tenant::jobs::register(&mut registry)?;
         schedules.extend(tenant::jobs::schedules());
+        notice::jobs::register(&mut registry, &state.notices)?;
         let checker = Checker {
             directory: Arc::clone(&state.directory),
             sealer: state.keys.sealer.clone(),

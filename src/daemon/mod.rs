@@ -3,12 +3,13 @@
 //! Tests and the command use the same two calls: [`Daemon::bind`] opens everything and shows the addresses,
 //! [`Daemon::run`] serves until it is told to stop.
 //!
-//! `folder`, `keys` and `identity` are the data folder · `state` opens the database and what is in memory (`late` takes up
-//! a journal or a database that comes late) · `feeder` keeps the directory · `events` who reacts to what (`event_catalogue`
-//! all that there are) · `jobs` the work in the background (`job_catalogue` its kinds, `directory_check` one of them) ·
-//! `housekeeping` what is done now and then (`observer` routers, `tidy` what is old) · `audit_heads` notes how far the audit
-//! trails reach · `lifecycle` the signals · `reload` what SIGHUP brings into force (`dictionaries` among it) · `report` the
-//! line that says where it listens · `rescue` applies a journal from elsewhere.
+//! `folder`, `keys`, `identity` and `node` are the data folder · `state` opens the database and what is in memory (`late`
+//! takes up a journal or a database that comes late) · `feeder` keeps the directory · `events` who reacts to what
+//! (`event_catalogue` all that there are, `notices` where the super admin is told) · `jobs` the work in the background
+//! (`job_catalogue` its kinds, `directory_check` one of them) · `housekeeping` what is done now and then (`observer` routers,
+//! `tidy` what is old) · `audit_heads` notes how far the audit trails reach · `lifecycle` the signals · `reload` what SIGHUP
+//! brings into force (`dictionaries` among it) · `report` the line that says where it listens · `rescue` applies a journal
+//! from elsewhere.
 
 mod audit_heads;
 pub mod dictionaries;
@@ -24,6 +25,8 @@ mod jobs;
 pub mod keys;
 mod late;
 pub mod lifecycle;
+pub mod node;
+mod notices;
 mod observer;
 pub mod reload;
 mod report;
@@ -45,6 +48,7 @@ use crate::{
     domain::{
         access::{Cost, LoginThrottle, PasswordPool},
         isolir,
+        notice::TellSuperAdmin,
     },
     http,
 };
@@ -172,7 +176,7 @@ impl Daemon {
         };
         tasks.spawn(keeper.run(background.clone()));
         let jobs = jobs::Jobs::collect(&state)?;
-        let settings = job::Settings { node: node_name(), at_once: config.jobs.at_once };
+        let settings = job::Settings { node: node::name(&config.data.folder)?, at_once: config.jobs.at_once };
         let retention = job::Retention { done: config.jobs.keep_done, dead: config.jobs.keep_dead };
         let (workers, keeper) = jobs.build(&state.db, &state.clock, settings, retention);
         tasks.spawn(workers.run(background.clone()));
@@ -182,7 +186,8 @@ impl Daemon {
         tasks.spawn(async move { foundation::wake::relay(&db, &stop).await });
         let (db, stop) = (state.db.clone(), background.clone());
         tasks.spawn(async move { foundation::wake::watch(&db, &stop).await });
-        let subscribers = events::subscribers(&state.live, &state.clock);
+        let tell = TellSuperAdmin { channels: Arc::clone(&state.notices), installation: state.database };
+        let subscribers = events::subscribers(&state.live, &state.clock, tell);
         let settings = event::Settings::of(&state.db);
         let dispatcher = event::Dispatcher::new(state.db.clone(), state.clock.clone(), subscribers, settings);
         tasks.spawn(dispatcher.run(background.clone()));
@@ -244,12 +249,6 @@ impl Daemon {
         tracing::info!("stopped");
         Ok(())
     }
-}
-
-/// This machine and process, for people who look at jobs.
-fn node_name() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}/{}", host.trim(), std::process::id())
 }
 
 /// How long open requests may take to end after the signal to stop.

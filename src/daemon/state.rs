@@ -22,11 +22,13 @@ use super::{
     identity::{self, IdentityError},
     keys::{self, KeyError, Keys},
     late,
+    node::NodeError,
+    notices,
     observer::Observer,
 };
 use crate::{
     config::Config,
-    domain::{access::HashError, session},
+    domain::{access::HashError, notice::Channels, session},
 };
 
 /// The daemon can't start. Each message says what to do.
@@ -52,6 +54,9 @@ pub enum StartError {
     /// The identity.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// This node's name.
+    #[error(transparent)]
+    Node(#[from] NodeError),
     /// The database's URL.
     #[error("database.url is wrong")]
     Url(#[source] db::ParseUrlError),
@@ -116,6 +121,8 @@ pub struct Opened {
     pub policy: Arc<Policy>,
     /// The journal.
     pub journal: Arc<Journal>,
+    /// The ways to the super admin.
+    pub notices: Arc<Channels>,
     config: Config,
     _lock: FolderLock,
 }
@@ -185,6 +192,7 @@ impl Opened {
             live,
             policy,
             journal,
+            notices: Arc::new(notices::channels(&config.notices)),
             config: config.clone(),
             _lock: lock,
         })

@@ -11,6 +11,7 @@
 //! 8. [`session`], who is and was online: applies the journal
 //! 9. [`isolir`], isolating and lifting, in the database and on the network
 //! 10. [`billing`], invoices: of the platform to its tenants
+//! 11. [`notice`], what the super admin is told over webhook and mail
 
 pub mod access;
 pub mod addon;
@@ -18,6 +19,7 @@ pub mod billing;
 pub mod event;
 pub mod isolir;
 pub mod nas;
+pub mod notice;
 pub mod plan;
 pub mod session;
 pub mod subscriber;

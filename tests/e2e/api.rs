@@ -44,7 +44,7 @@ impl Api {
     pub(crate) fn try_sign_in(daemon: &Daemon, password: &str) -> Result<Self, u16> {
         let mut api = Self {
             runtime: Builder::new_current_thread().enable_all().build().unwrap(),
-            client: Client::new(),
+            client: client(),
             base: format!("http://{}/api/v1", daemon.ready.http),
             token: String::new(),
             tenant: None,
@@ -119,6 +119,12 @@ impl Api {
     }
 }
 
+/// A client; the first one makes the process's choice of cryptography, which every client asks for.
+pub(crate) fn client() -> Client {
+    let _made_before = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
+}
+
 async fn send(request: RequestBuilder) -> (u16, Value, String) {
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
@@ -131,7 +137,7 @@ async fn send(request: RequestBuilder) -> (u16, Value, String) {
 pub(crate) fn metric(daemon: &Daemon, name: &str) -> Option<f64> {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let text = runtime.block_on(async {
-        let answer = Client::new().get(format!("http://{}/metrics", daemon.ready.http)).send().await.unwrap();
+        let answer = client().get(format!("http://{}/metrics", daemon.ready.http)).send().await.unwrap();
         assert!(answer.status().is_success());
         answer.text().await.unwrap()
     });

@@ -127,6 +127,8 @@ fn a_broken_config_is_one_sentence() {
     let config = folder.join("rrnetd.toml");
     let mut parts = vec![("version = 1\n[radius]\nworkerz = 3\n", "workerz")];
     parts.push(("version = 1\n[radius]\nduplicate-lifetime-ms = 5\n", "give 1000 to 30000"));
+    parts.push(("version = 1\n[notices]\nwebhook-url = \"http://hooks.example.net\"\n", "neither https://"));
+    parts.push(("version = 1\n[notices]\nsmtp-url = \"mail.example.net\"\n", "neither smtps://"));
     for (text, word) in parts {
         fs::write(&config, text).unwrap();
         refused_whole(quickstart(&folder, &FREE_PORTS).output(), &[word]);

@@ -275,6 +275,34 @@ async fn tenants_after(
     Ok(rows.into_iter().map(|(tenant,)| tenant).collect())
 }
 
+/// Steps from each lane and kind to the next: to the next kind of the lane, and without one to the first kind of the next lane.
+/// Two looks for each, because SQLite begins a search for `(lane, kind) > (…)` at the pair itself and reads all of its jobs.
+const HEADS_AFTER: &str = "WITH RECURSIVE head (lane, kind, n) AS (SELECT \
+     COALESCE((SELECT lane FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
+     AND lane = $3 AND kind > $4 ORDER BY kind LIMIT 1), \
+     (SELECT lane FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
+     AND lane > $3 ORDER BY lane, kind LIMIT 1)), \
+     COALESCE((SELECT kind FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
+     AND lane = $3 AND kind > $4 ORDER BY kind LIMIT 1), \
+     (SELECT kind FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
+     AND lane > $3 ORDER BY lane, kind LIMIT 1)), 1 UNION ALL SELECT \
+     COALESCE((SELECT lane FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
+     AND lane = head.lane AND kind > head.kind ORDER BY kind LIMIT 1), \
+     (SELECT lane FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
+     AND lane > head.lane ORDER BY lane, kind LIMIT 1)), \
+     COALESCE((SELECT kind FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
+     AND lane = head.lane AND kind > head.kind ORDER BY kind LIMIT 1), \
+     (SELECT kind FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
+     AND lane > head.lane ORDER BY lane, kind LIMIT 1)), n + 1 \
+     FROM head WHERE head.lane IS NOT NULL AND n < $5) \
+     SELECT head.lane, head.kind, \
+     (SELECT lane_limit FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
+     AND lane = head.lane AND kind = head.kind ORDER BY run_at, id LIMIT 1) AS lane_limit, \
+     (SELECT run_at FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
+     AND lane = head.lane AND kind = head.kind ORDER BY run_at, id LIMIT 1) AS run_at, \
+     (SELECT COUNT(*) FROM job WHERE state = 'running' AND tenant_id = $2 AND lane = head.lane) AS running \
+     FROM head WHERE head.lane IS NOT NULL";
+
 /// The lanes and kinds of a tenant behind a place, with the job that is first in each.
 async fn heads_after(
     conn: &mut Conn,
@@ -283,32 +311,7 @@ async fn heads_after(
     lane: &str,
     kind: &str,
 ) -> Result<Vec<Head>> {
-    conn.query(
-        "WITH RECURSIVE head (lane, kind, n) AS (\
-         SELECT (SELECT lane FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
-         AND (lane, kind) > ($3, $4) ORDER BY lane, kind LIMIT 1), \
-         (SELECT kind FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
-         AND (lane, kind) > ($3, $4) ORDER BY lane, kind LIMIT 1), 1 UNION ALL \
-         SELECT (SELECT lane FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
-         AND (lane, kind) > (head.lane, head.kind) ORDER BY lane, kind LIMIT 1), \
-         (SELECT kind FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
-         AND (lane, kind) > (head.lane, head.kind) ORDER BY lane, kind LIMIT 1), n + 1 \
-         FROM head WHERE head.lane IS NOT NULL AND n < $5) \
-         SELECT head.lane, head.kind, \
-         (SELECT lane_limit FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
-         AND lane = head.lane AND kind = head.kind ORDER BY run_at, id LIMIT 1) AS lane_limit, \
-         (SELECT run_at FROM job WHERE state = 'available' AND priority = $1 AND tenant_id = $2 \
-         AND lane = head.lane AND kind = head.kind ORDER BY run_at, id LIMIT 1) AS run_at, \
-         (SELECT COUNT(*) FROM job WHERE state = 'running' AND tenant_id = $2 AND lane = head.lane) AS running \
-         FROM head WHERE head.lane IS NOT NULL",
-    )
-    .bind(priority)
-    .bind(tenant)
-    .bind(lane)
-    .bind(kind)
-    .bind(HEADS)
-    .fetch_all()
-    .await
+    conn.query(HEADS_AFTER).bind(priority).bind(tenant).bind(lane).bind(kind).bind(HEADS).fetch_all().await
 }
 
 /// Takes what was picked, as far as it is still there. True when another node was just taking from one of the lanes.
@@ -448,4 +451,67 @@ async fn next_due(conn: &mut Conn) -> Result<Option<Timestamp>> {
         }
     }
     Ok(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    };
+
+    use sqlx::{Connection as _, SqliteConnection};
+
+    use super::*;
+
+    /// Steps of SQLite's machine that a claim's look at one tenant takes.
+    async fn steps(waiting: i64) -> u64 {
+        let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        sqlx::raw_sql(include_str!("../../../migrations/sqlite/0011_job.sql"))
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        let tenant = TenantId::generate(Timestamp::EPOCH);
+        for (lane, kind) in [("router/a", "sync"), ("tenant", "filler"), ("tenant", "other"), ("wa", "send")]
+        {
+            sqlx::query(
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
+                 INSERT INTO job (tenant_id, kind, version, args, lane, lane_limit, priority, state, run_at, attempt, \
+                 max_attempts, created_at) SELECT $2, $3, 1, '{}', $4, 4, 1, 'available', i, 0, 1, 0 FROM n",
+            )
+            .bind(waiting)
+            .bind(tenant)
+            .bind(kind)
+            .bind(lane)
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        }
+        let counted = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&counted);
+        conn.lock_handle().await.unwrap().set_progress_handler(10, move || {
+            counter.fetch_add(10, Relaxed);
+            true
+        });
+        let heads: Vec<Head> = sqlx::query_as(HEADS_AFTER)
+            .bind(Priority::Normal)
+            .bind(tenant)
+            .bind("router/a")
+            .bind("")
+            .bind(HEADS)
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
+        let found: Vec<(&str, &str)> =
+            heads.iter().map(|head| (head.lane.as_str(), head.kind.as_str())).collect();
+        let all = [("router/a", "sync"), ("tenant", "filler"), ("tenant", "other"), ("wa", "send")];
+        assert_eq!(found, all);
+        counted.load(Relaxed)
+    }
+
+    #[tokio::test]
+    async fn a_look_at_a_tenant_costs_the_same_however_many_of_its_jobs_wait() {
+        let (few, many) = (steps(2).await, steps(4_000).await);
+        assert!(few > 0 && many <= few + 20, "{few} steps with two jobs in each lane, {many} with 4,000");
+    }
 }

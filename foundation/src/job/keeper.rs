@@ -6,7 +6,11 @@ use base::{Clock, TenantId};
 use metrics::{counter, gauge};
 use tokio_util::sync::CancellationToken;
 
-use super::{Registry, Schedule, health, rescue, retention, schedule};
+use super::{
+    Registry, Schedule, health,
+    rescue::{self, Left},
+    retention, schedule,
+};
 use crate::{Db, db};
 
 /// How often leases that are over are looked for.
@@ -107,7 +111,7 @@ impl Keeper {
     /// # Errors
     /// When the database cannot be used.
     pub async fn rescue(&self) -> db::Result<u64> {
-        rescue::rescue(&self.db, &self.registry, self.clock.wall()).await
+        rescue::rescue(&self.db, &self.registry, Left::Over, self.clock.wall()).await
     }
 
     /// Brings the schedules to the tenants as they are.

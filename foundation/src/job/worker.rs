@@ -19,6 +19,7 @@ use super::{
     context::Shared,
     error::Chain,
     lease::{LEASE, Lease},
+    rescue::{self, Left},
     settle::{self, Outcome, Run},
     time::database_time,
 };
@@ -38,7 +39,8 @@ const SETTLE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 /// How a node works.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Its name, for people: in logs, and at the jobs that it runs.
+    /// Its name: in logs, and at the jobs that it runs. No other node has it, and after a restart it is the same: what is
+    /// found running under it then was left behind by the process before, and does not wait for its lease to end.
     pub node: String,
     /// Jobs that it runs at a time, at least 1. Each may take a connection to the database. Half of them may be bulk work,
     /// three quarters anything that is not urgent, half one tenant's.
@@ -51,6 +53,8 @@ pub struct Workers {
     crew: Arc<Crew>,
     claimer: Claimer,
     tasks: JoinSet<()>,
+    /// What the process before left behind was put back.
+    is_settled: bool,
 }
 
 #[derive(Debug)]
@@ -87,7 +91,7 @@ impl Workers {
             active: Mutex::new(HashMap::new()),
             stopping: CancellationToken::new(),
         };
-        Self { crew: Arc::new(crew), claimer: Claimer::default(), tasks: JoinSet::new() }
+        Self { crew: Arc::new(crew), claimer: Claimer::default(), tasks: JoinSet::new(), is_settled: false }
     }
 
     /// Works until `shutdown`. What runs then may end within ten seconds; the rest is given back.
@@ -138,6 +142,13 @@ impl Workers {
 
     /// Starts what is due and has room; how long to sleep unless something wakes us.
     async fn round(&mut self) -> db::Result<Duration> {
+        // Before the first claim, when nothing of this name can run yet.
+        if !self.is_settled {
+            let crew = &self.crew;
+            let left = Left::Of(&crew.settings.node);
+            rescue::rescue(&crew.db, &crew.registry, left, crew.clock.wall()).await?;
+            self.is_settled = true;
+        }
         loop {
             while self.tasks.try_join_next().is_some() {}
             if self.tasks.len() >= self.crew.settings.at_once.max(1) {

@@ -11,6 +11,7 @@ foundation::battery! {
     a_job_may_end_itself,
     a_job_of_many_steps_goes_on_where_it_was,
     a_dead_node_s_job_is_rescued,
+    what_a_killed_node_left_is_rescued_when_it_starts_again,
     an_exhausted_job_is_dead_when_it_is_rescued,
     who_lost_the_lease_cannot_finish_the_job,
     repeated_deaths_are_told_once_an_hour,
@@ -186,6 +187,37 @@ async fn a_dead_node_s_job_is_rescued(db: TestDb) {
     assert_eq!(world.effects().await, [("x".to_owned(), 1)]);
     let log = world.log(id).await;
     assert!(log.iter().any(|(run, text)| *run == 1 && text.contains("the node ghost ended")), "{log:?}");
+}
+
+async fn what_a_killed_node_left_is_rescued_when_it_starts_again(db: TestDb) {
+    let world = World::new(db).await;
+    let id = world.enqueue(&scope(1), &Chore::effect("x")).await;
+    claim_and_die(&world).await;
+    let start = async |node: &str| {
+        let stop = tokio_util::sync::CancellationToken::new();
+        let workers = world.workers_of((*world.db).clone(), node, 8);
+        let running = tokio::spawn(workers.run(stop.clone()));
+        // What comes after the rescue tells that it is over.
+        let after = world.enqueue(&scope(2), &Chore::effect(node)).await;
+        while world.state(after).await != State::Done {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        running.await.unwrap();
+    };
+    start("node-2").await;
+    let lease = world.job(id).await;
+    assert_eq!((lease.state, lease.attempt), (State::Running, 1), "another node knows nothing of it");
+    start("ghost").await;
+    let job = world.job(id).await;
+    assert_eq!((job.state, job.attempt), (State::Scheduled, 1), "at once, and the run counts");
+    let log = world.log(id).await;
+    assert!(log.iter().any(|(run, text)| *run == 1 && text.contains("ghost ended in the middle")), "{log:?}");
+    world.pass(Duration::from_secs(60)).await;
+    assert_eq!(world.workers().run_due().await.unwrap(), 1);
+    let done = world.job(id).await;
+    assert_eq!((done.state, done.runs), (State::Done, 2), "a run of its own, with a token of its own");
+    assert_eq!(world.effects().await.iter().filter(|(name, _)| name == "x").count(), 1);
 }
 
 async fn an_exhausted_job_is_dead_when_it_is_rescued(db: TestDb) {
