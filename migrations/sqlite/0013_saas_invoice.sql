@@ -19,6 +19,9 @@ CREATE TABLE saas_invoice (
     status TEXT NOT NULL CHECK (status IN ('open', 'paid', 'void')),
     -- How it was paid, or why it is void.
     note TEXT NOT NULL,
+    -- When it was told to be overdue, and when it locked the tenant's panel: once for each.
+    overdue_at INTEGER,
+    isolated_at INTEGER,
     version INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,

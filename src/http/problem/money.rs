@@ -3,7 +3,7 @@
 use super::{Code, Problem};
 use crate::domain::{
     addon::{self, CatalogueError, DecideError, OrderError, UnitsError},
-    billing::saas::{self, IssueError, SettleError},
+    billing::saas::{self, IsolateError, IssueError, SettleError},
     tenant::{SettingsError, saas_plan},
 };
 
@@ -152,12 +152,23 @@ impl From<IssueError> for Problem {
     }
 }
 
+impl From<IsolateError> for Problem {
+    fn from(error: IsolateError) -> Self {
+        match error {
+            IsolateError::NothingUnpaid => Self::new(Code::NotPossible).detail(error.to_string()),
+            IsolateError::Update(error) => error.into(),
+            IsolateError::Database(error) => error.into(),
+        }
+    }
+}
+
 impl From<SettleError> for Problem {
     fn from(error: SettleError) -> Self {
         match error {
             SettleError::NotFound => Self::new(Code::NotFound),
             SettleError::NotOpen(_) => Self::new(Code::NotPossible).detail(error.to_string()),
             SettleError::Invalid(invalid) => invalid.into(),
+            SettleError::Tenant(error) => error.into(),
             SettleError::Database(error) => error.into(),
         }
     }

@@ -1,8 +1,10 @@
 //! What a tenant owes the platform: invoices for its plan and its add-ons.
 //!
-//! `issue` makes one · `settle` it is paid, or void · `lock` what is told to who is locked out.
+//! `issue` makes one · `settle` it is paid, or void · `isolate` who does not pay is locked out, and comes in again ·
+//! `lock` what is told to who is locked out.
 
 mod event;
+mod isolate;
 mod issue;
 mod lock;
 mod settle;
@@ -17,6 +19,7 @@ use base::{
 };
 pub use event::{InvoiceCreated, InvoicePaid, InvoiceVoided};
 use foundation::{Conn, db};
+pub use isolate::{IsolateError, isolate};
 pub use issue::{IssueError, issue};
 pub use lock::{PanelLock, UnpaidInvoice, panel_lock, unpaid};
 use serde::Serialize;

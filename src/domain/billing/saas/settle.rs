@@ -3,8 +3,11 @@
 use base::{Platform, SaasInvoiceId, TenantId};
 use foundation::{Tx, audit, db};
 
-use super::{InvoicePaid, InvoiceStatus, InvoiceVoided, SaasInvoice, store};
-use crate::domain::values::{Invalid, text};
+use super::{InvoicePaid, InvoiceStatus, InvoiceVoided, SaasInvoice, isolate::lift_settled, store};
+use crate::domain::{
+    tenant::{self, UpdateError},
+    values::{Invalid, text},
+};
 
 /// Why an invoice stays as it is.
 #[derive(Debug, thiserror::Error)]
@@ -18,12 +21,16 @@ pub enum SettleError {
     /// A value cannot be accepted.
     #[error("the note cannot be accepted")]
     Invalid(#[from] Invalid),
+    /// The tenant's panel cannot be opened.
+    #[error(transparent)]
+    Tenant(#[from] UpdateError),
     /// The database refused.
     #[error("the invoice cannot be stored")]
     Database(#[from] db::Error),
 }
 
-/// Notes that an invoice was paid, and how. It says nothing about the tenant's status.
+/// Notes that an invoice was paid, and how. The panel is open at the next request when it was the last one that locked it;
+/// what else locks it does so on.
 ///
 /// # Errors
 /// As [`SettleError`] says.
@@ -36,10 +43,12 @@ pub async fn pay(
 ) -> Result<SaasInvoice, SettleError> {
     let invoice = settle(tx, platform, tenant, id, InvoiceStatus::Paid, note).await?;
     tx.publish(&platform.within(tenant), &InvoicePaid { invoice: id });
+    lift_settled(tx, &platform.within(tenant)).await?;
     Ok(invoice)
 }
 
-/// Declares an invoice void, and says why. Its cycle may have another one, on which its charges stand.
+/// Declares an invoice void, and says why. Its cycle may have another one, on which its charges stand. A panel that it
+/// locked is open at the next request, as after a payment.
 ///
 /// # Errors
 /// As [`SettleError`] says.
@@ -53,6 +62,7 @@ pub async fn void(
     let invoice = settle(tx, platform, tenant, id, InvoiceStatus::Void, note).await?;
     store::release_charges(tx, &platform.within(tenant), id).await?;
     tx.publish(&platform.within(tenant), &InvoiceVoided { invoice: id });
+    lift_settled(tx, &platform.within(tenant)).await?;
     Ok(invoice)
 }
 
@@ -65,6 +75,7 @@ async fn settle(
     note: &str,
 ) -> Result<SaasInvoice, SettleError> {
     let scope = platform.within(tenant);
+    tenant::lock(tx, &scope).await?;
     store::lock(tx, &scope, id).await?;
     let before = store::find(tx, &scope, id).await?.ok_or(SettleError::NotFound)?;
     if before.status != InvoiceStatus::Open {

@@ -111,6 +111,33 @@ pub(super) async fn release_charges(conn: &mut Conn, scope: &Scope, id: SaasInvo
         .await
 }
 
+/// Marks open invoices that were due before `day` (`None` for all) and never locked the panel; says how many.
+pub(super) async fn mark_causes(conn: &mut Conn, scope: &Scope, day: Option<Day>) -> Result<u64> {
+    let mut query = conn
+        .query(
+            "UPDATE saas_invoice SET isolated_at = $2 \
+             WHERE tenant_id = $1 AND status = 'open' AND isolated_at IS NULL",
+        )
+        .bind(scope.tenant())
+        .bind(scope.now());
+    if let Some(day) = day {
+        query = query.push(" AND due_on < ").push_bind(day);
+    }
+    query.execute().await
+}
+
+/// Is an invoice unpaid that locked the panel?
+pub(super) async fn has_causes(conn: &mut Conn, scope: &Scope) -> Result<bool> {
+    let found: Option<(SaasInvoiceId,)> = conn
+        .query(
+            "SELECT id FROM saas_invoice WHERE tenant_id = $1 AND status = 'open' AND isolated_at IS NOT NULL LIMIT 1",
+        )
+        .bind(scope.tenant())
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Nobody else changes the invoice until the commit.
 pub(super) async fn lock(conn: &mut Conn, scope: &Scope, id: SaasInvoiceId) -> Result<()> {
     let text = "SELECT id FROM saas_invoice WHERE tenant_id = $1 AND id = $2";

@@ -1,5 +1,7 @@
 //! The platform's invoices, on both databases.
 
+mod isolation;
+
 use base::{Minor, Platform, SaasInvoiceId, TenantId, page::PageRequest};
 use foundation::testing::{NOW, TestDb};
 
@@ -19,7 +21,7 @@ foundation::battery! {
 }
 
 /// A tenant since 2026-11-22 whose plan costs 300,000 a month.
-async fn tenant(db: &TestDb) -> TenantId {
+pub(super) async fn a_tenant(db: &TestDb) -> TenantId {
     let platform = db.platform();
     let mut tx = db.begin().await.unwrap();
     let pro = SaasPlanSpec { limits: [(tenant::Limit::Routers, 5)].into(), ..price("pro", 300_000) };
@@ -30,16 +32,16 @@ async fn tenant(db: &TestDb) -> TenantId {
     made.id
 }
 
-fn price(code: &str, units: i64) -> SaasPlanSpec {
+pub(super) fn price(code: &str, units: i64) -> SaasPlanSpec {
     SaasPlanSpec::unlimited(code, code, Minor::new(units))
 }
 
-fn on(db: &TestDb, day: &str) -> Platform {
+pub(super) fn on(db: &TestDb, day: &str) -> Platform {
     Platform { now: format!("{day}T12:00:00+07:00").parse().unwrap(), ..db.platform() }
 }
 
 async fn plan_and_charges_stand_on_one_invoice(db: TestDb) {
-    let tenant = tenant(&db).await;
+    let tenant = a_tenant(&db).await;
     let scope = db.platform().within(tenant);
     let mut tx = db.begin().await.unwrap();
     let routers = addon::find_by_code(&mut tx, "extra_router").await.unwrap().unwrap();
@@ -90,7 +92,7 @@ async fn plan_and_charges_stand_on_one_invoice(db: TestDb) {
 }
 
 async fn a_cycle_has_one_invoice_however_many_ask(db: TestDb) {
-    let tenant = tenant(&db).await;
+    let tenant = a_tenant(&db).await;
     let db = std::sync::Arc::new(db);
     let start = std::sync::Arc::new(tokio::sync::Barrier::new(4));
     let mut racers = tokio::task::JoinSet::new();
@@ -123,7 +125,7 @@ async fn a_cycle_has_one_invoice_however_many_ask(db: TestDb) {
 }
 
 async fn who_is_locked_out_learns_what_is_unpaid(db: TestDb) {
-    let tenant = tenant(&db).await;
+    let tenant = a_tenant(&db).await;
     let scope = db.platform().within(tenant);
     let mut tx = db.begin().await.unwrap();
     let settings = PlatformSettings { payment_instructions: "BCA 123".into() };
