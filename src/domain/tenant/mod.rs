@@ -48,7 +48,8 @@ pub use grant::{Grants, grants, set_grants};
 pub use limit::Limit;
 pub use profile::{IsolirProfile, KeptAttribute};
 pub use settings::{
-    PlatformSettings, SettingsError, StoredSettings, platform_settings, set_platform_settings,
+    Handling, MAX_DAYS, PlatformSettings, SettingsError, StoredSettings, platform_settings,
+    set_platform_settings,
 };
 pub use spec::TenantSpec;
 pub use standing::{isolate, lift, lock, set_status};

@@ -174,8 +174,9 @@ struct SaasPlanChoice {
     reason: String,
 }
 
-/// Gives a tenant another plan. Features and limits are in force at its next request, the price at its next invoice; where
-/// it uses more than the plan allows, nothing is taken away.
+/// Gives a tenant another plan. Features and limits are in force at its next request; where it uses more than the plan
+/// allows, nothing is taken away. What was charged ahead is given back, and the rest of the cycle charged anew, on its next
+/// invoice.
 #[utoipa::path(
     post, path = "/api/v1/tenants/{id}/plan", tag = "tenants", params(("id" = TenantId, Path)),
     request_body = SaasPlanChoice, responses((status = 200, description = "The tenant.", body = Tenant))
@@ -187,7 +188,7 @@ async fn set_plan(
 ) -> Result<Versioned<Tenant>, Problem> {
     cx.platform.reason = Some(reason(&body.reason)?);
     let mut tx = cx.begin().await?;
-    let tenant = saas_plan::assign(&mut tx, &cx.platform, id, body.saas_plan_id).await?;
+    let tenant = saas::change_plan(&mut tx, &cx.platform, id, body.saas_plan_id).await?;
     tx.commit().await?;
     Ok(Versioned(tenant.version, tenant))
 }

@@ -7,7 +7,10 @@ use base::{Platform, Scope, TenantId};
 use foundation::{Tx, db};
 
 use super::store;
-use crate::domain::tenant::{self, IsolationReason, Tenant, UpdateError};
+use crate::domain::{
+    tenant::{self, IsolationReason, Tenant, UpdateError},
+    values::Day,
+};
 
 /// Why a tenant cannot be isolated for what it owes.
 #[derive(Debug, thiserror::Error)]
@@ -33,20 +36,29 @@ pub async fn isolate(tx: &mut Tx, platform: &Platform, tenant: TenantId) -> Resu
     tenant::lock(tx, &scope).await?;
     tenant::find(tx, platform, tenant).await?.ok_or(UpdateError::NotFound)?;
     let today = tenant::calendar(tx, &scope).await?.today(platform.now());
-    if store::mark_causes(tx, &scope, Some(today)).await? == 0 {
-        store::mark_causes(tx, &scope, None).await?;
+    if store::invoice::mark_causes(tx, &scope, Some(today)).await? == 0 {
+        store::invoice::mark_causes(tx, &scope, None).await?;
     }
-    if !store::has_causes(tx, &scope).await? {
+    if !store::invoice::has_causes(tx, &scope).await? {
         return Err(IsolateError::NothingUnpaid);
     }
     Ok(tenant::isolate(tx, &scope, IsolationReason::Unpaid).await?)
+}
+
+/// Locks the panel for invoices that were due before `day` and never locked one; `false` when there is none.
+pub(super) async fn isolate_due(tx: &mut Tx, scope: &Scope, day: Day) -> Result<bool, UpdateError> {
+    if store::invoice::mark_causes(tx, scope, Some(day)).await? == 0 {
+        return Ok(false);
+    }
+    tenant::isolate(tx, scope, IsolationReason::Unpaid).await?;
+    Ok(true)
 }
 
 /// Opens the panel when no cause is left. The tenant is locked: of two who settle the last two invoices together, the second
 /// one sees what the first has done.
 pub(super) async fn lift_settled(tx: &mut Tx, scope: &Scope) -> Result<(), UpdateError> {
     let tenant = tenant::load(tx, scope).await?;
-    if tenant.isolation.contains(&IsolationReason::Unpaid) && !store::has_causes(tx, scope).await? {
+    if tenant.isolation.contains(&IsolationReason::Unpaid) && !store::invoice::has_causes(tx, scope).await? {
         tenant::lift(tx, scope, IsolationReason::Unpaid).await?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! An invoice is paid, or void; a matter of the super admin.
 
-use base::{Platform, SaasInvoiceId, TenantId};
+use base::{Platform, SaasChargeId, SaasInvoiceId, Scope, TenantId};
 use foundation::{Tx, audit, db};
 
 use super::{InvoicePaid, InvoiceStatus, InvoiceVoided, SaasInvoice, isolate::lift_settled, store};
@@ -60,10 +60,23 @@ pub async fn void(
     note: &str,
 ) -> Result<SaasInvoice, SettleError> {
     let invoice = settle(tx, platform, tenant, id, InvoiceStatus::Void, note).await?;
-    store::release_charges(tx, &platform.within(tenant), id).await?;
+    release(tx, &platform.within(tenant), &invoice).await?;
     tx.publish(&platform.within(tenant), &InvoiceVoided { invoice: id });
     lift_settled(tx, &platform.within(tenant)).await?;
     Ok(invoice)
+}
+
+/// Lets go of what a void invoice asked for. The plan's price is looked up anew for the next one, unless the plan was
+/// changed meanwhile: what that cost was reckoned from this charge, which then stands on the next invoice as it is.
+async fn release(tx: &mut Tx, scope: &Scope, invoice: &SaasInvoice) -> db::Result<()> {
+    let charges: Vec<SaasChargeId> = invoice.lines.iter().filter_map(|line| line.charge).collect();
+    let mut account = store::account::find(tx, scope).await?;
+    let void = account.forget(&charges);
+    if void.is_some() {
+        store::account::put(tx, scope, &account).await?;
+    }
+    store::invoice::release_charges(tx, scope, invoice.id, void).await?;
+    Ok(())
 }
 
 async fn settle(
@@ -76,8 +89,8 @@ async fn settle(
 ) -> Result<SaasInvoice, SettleError> {
     let scope = platform.within(tenant);
     tenant::lock(tx, &scope).await?;
-    store::lock(tx, &scope, id).await?;
-    let before = store::find(tx, &scope, id).await?.ok_or(SettleError::NotFound)?;
+    store::invoice::lock(tx, &scope, id).await?;
+    let before = store::invoice::find(tx, &scope, id).await?.ok_or(SettleError::NotFound)?;
     if before.status != InvoiceStatus::Open {
         return Err(SettleError::NotOpen(before.status));
     }
@@ -88,7 +101,7 @@ async fn settle(
         updated_at: platform.now(),
         ..before.clone()
     };
-    store::update(tx, &scope, &after, before.version).await?;
+    store::invoice::update(tx, &scope, &after, before.version).await?;
     let act = if status == InvoiceStatus::Paid { "saas_invoice.pay" } else { "saas_invoice.void" };
     tx.audit(&scope, audit::Entry::new(act, "saas_invoice", id).before(&before).after(&after));
     Ok(after)

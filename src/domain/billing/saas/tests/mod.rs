@@ -1,6 +1,7 @@
 //! The platform's invoices, on both databases.
 
 mod isolation;
+mod plan_change;
 
 use base::{Minor, Platform, SaasInvoiceId, TenantId, page::PageRequest};
 use foundation::testing::{NOW, TestDb};
@@ -78,7 +79,7 @@ async fn plan_and_charges_stand_on_one_invoice(db: TestDb) {
     let missing = pay(&mut tx, &platform, tenant, SaasInvoiceId::generate(NOW), "").await;
     assert!(matches!(missing, Err(SettleError::NotFound)));
     let december = issue(&mut tx, &on(&db, "2026-12-01"), tenant, None).await.unwrap();
-    assert_eq!((december.lines.len(), december.amount.units()), (1, 300_000));
+    assert_eq!((december.lines.len(), december.amount.units()), (2, 360_000), "with the add-on's new month");
     tx.commit().await.unwrap();
     let page = list(&mut conn, &scope, &PageRequest::new(Some(2), None)).await.unwrap();
     assert!(page.rows.len() == 2 && page.next.is_some());
@@ -87,7 +88,14 @@ async fn plan_and_charges_stand_on_one_invoice(db: TestDb) {
     let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
     assert_eq!(
         kinds,
-        ["invoice_created", "invoice_voided", "invoice_created", "invoice_paid", "invoice_created"]
+        [
+            "invoice_created",
+            "invoice_voided",
+            "invoice_created",
+            "invoice_paid",
+            "saas_charge_recorded",
+            "invoice_created"
+        ]
     );
 }
 
@@ -128,7 +136,7 @@ async fn who_is_locked_out_learns_what_is_unpaid(db: TestDb) {
     let tenant = a_tenant(&db).await;
     let scope = db.platform().within(tenant);
     let mut tx = db.begin().await.unwrap();
-    let settings = PlatformSettings { payment_instructions: "BCA 123".into() };
+    let settings = PlatformSettings { payment_instructions: "BCA 123".into(), ..PlatformSettings::default() };
     tenant::set_platform_settings(&mut tx, &db.platform(), None, settings).await.unwrap();
     let invoice = issue(&mut tx, &on(&db, "2026-11-25"), tenant, Some(3)).await.unwrap();
     assert_eq!(panel_lock(&mut tx, &scope).await.unwrap(), None, "the panel is open");
