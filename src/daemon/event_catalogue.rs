@@ -91,7 +91,10 @@ fn catalogue() -> Vec<Row> {
         row::<AddonPendingApproval>("addon", "the super admin sees the request"),
         row::<AddonRejected>("addon", "the tenant sees the reason"),
         row::<InvoiceCreated>("billing", "the tenant sees the invoice of the platform"),
-        to_come::<InvoiceOverdue>("billing", "the tenant is reminded, and its panel locked by policy"),
+        row::<InvoiceOverdue>(
+            "billing",
+            "the tenant is late; its panel is locked by policy once its grace is over",
+        ),
         row::<InvoicePaid>("billing", "a panel that was locked for it is open at the next request"),
         to_come::<EnduserInvoiceCreated>("billing", "the customer sees the invoice and gets word of it"),
         to_come::<EnduserInvoiceOverdue>(

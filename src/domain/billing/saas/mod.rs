@@ -1,15 +1,17 @@
 //! What a tenant owes the platform: invoices for its plan and its add-ons.
 //!
 //! `account` how far the plan is charged · `plan_charge`, `change_plan` what it costs · `issue` makes an invoice · `settle` it is paid, or void · `isolate` who does not pay is locked out, and comes in again ·
-//! `lock` what is told to who is locked out.
+//! `lock` what is told to who is locked out · `round` what is due on one of a tenant's days · `jobs` does that for all.
 
 mod account;
 mod change_plan;
 mod event;
 mod isolate;
 mod issue;
+pub mod jobs;
 mod lock;
 mod plan_charge;
+mod round;
 mod settle;
 mod store;
 

@@ -1,6 +1,7 @@
 //! The platform's invoices, on both databases.
 
 mod isolation;
+mod jobs;
 mod plan_change;
 
 use base::{Minor, Platform, SaasInvoiceId, TenantId, page::PageRequest};
