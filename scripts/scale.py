@@ -6,14 +6,15 @@ doubled, a wrong reply, a panic. A bound that was merely missed is said in its r
     scripts/scale.py            the whole: half an hour, 8 GB of memory and of disk
     scripts/scale.py --smoke    the same with small numbers, about a minute: does every part work?
 
-OPTIONS  --only NAME,...     of scale redial restart outage malformed
+OPTIONS  --only NAME,...     of scale redial restart outage lists malformed
          --directory D       where databases and journals lie (default $TMPDIR)
          --programs D        the programs rrnetd and rrnetd-load that are in D, without a build
-         --subscribers N     of scale (default 1000000; the smoke 2000)
+         --subscribers N     of scale (default 1000000; the smoke 2000); lists have a hundred thousand
          --records N         of outage (default 1200000; the smoke 20000)
 """
 
 import argparse
+import base64
 import contextlib
 import json
 import os
@@ -27,6 +28,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -101,8 +103,8 @@ class Api:
 class Daemon:
     """rrnetd in a data folder of its own, on free ports."""
 
-    def __init__(self, rig, name, url):
-        self.rig, self.name, self.url = rig, name, url
+    def __init__(self, rig, name, url, *settings):
+        self.rig, self.name, self.url, self.settings = rig, name, url, settings
         rig.servers_running.append(self)
         self.folder = os.path.join(rig.folder, name)
         self.log = os.path.join(rig.folder, f"{name}.log")
@@ -113,7 +115,7 @@ class Daemon:
         free = ("radius.authentication", "radius.accounting")
         command = [self.rig.program("rrnetd"), "quickstart", "--data", self.folder, "--set", f"database.url={self.url}"]
         command += [word for key in free for word in ("--set", f'{key}=["127.0.0.1:0"]')]
-        command += ["--set", "http.listen=127.0.0.1:0", "--set", "log.filter=warn"]
+        command += [word for each in ("http.listen=127.0.0.1:0", "log.filter=warn", *self.settings) for word in ("--set", each)]
         began = time.monotonic()
         with open(self.log, "a") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -166,12 +168,12 @@ class Daemon:
             time.sleep(0.1)
         return time.monotonic() - began
 
-    def fill(self, count):
-        """Imports so many numbered subscribers, and waits until the directory has them."""
+    def fill(self, count, columns="", more=lambda number: ""):
+        """Imports so many numbered subscribers, with more columns, and waits until the directory has them."""
         for first in range(0, count, TABLE):
-            lines = ["username,password,plan,name"]
+            lines = [f"username,password,plan,name{columns}"]
             lines += [
-                f"subscriber-{number:09},pass{number:08},Home {SPEEDS[number % 4]} Mbit/s,Subscriber {number}"
+                f"subscriber-{number:09},pass{number:08},Home {SPEEDS[number % 4]} Mbit/s,Subscriber {number}{more(number)}"
                 for number in range(first, min(first + TABLE, count))
             ]
             answer = self.api.call("POST", "/subscribers/import?apply=true", "\n".join(lines) + "\n", "text/csv")
@@ -462,6 +464,79 @@ def outage(rig):
     del rig.environment["TEST_SERVERS_DIR"]
 
 
+def lists(rig):
+    """What people look at most, with a hundred thousand subscribers in one tenant, on both databases."""
+    count = rig.pick(100_000, 2_000)
+    rig.servers("start", "--durable", "--no-redis", "--directory", rig.folder)
+    found = [listed(rig, name, url, count) for name, url in (("lists-sqlite", "sqlite:rrnetd.db"), ("lists-postgres", rig.environment["TEST_DATABASE_URL"]))]
+    for what, sqlite in found[0].items():
+        both = [(one["p50_micros"], one["p99_micros"]) for one in (sqlite, found[1][what])]
+        measured = "; ".join(f"{name} {p50 / 1e3:.1f} and {p99 / 1e3:.1f} ms" for name, (p50, p99) in zip(("SQLite", "PostgreSQL"), both))
+        rig.row(f"list, {count:,} subscribers: {what}, p50 and p99", "p99 < 20 ms", measured, all(p99 < 20_000 for _, p99 in both))
+    rig.servers("stop")
+    del rig.environment["TEST_SERVERS_DIR"]
+
+
+def listed(rig, name, url, count):
+    """The figures of each list on one database."""
+    daemon = Daemon(rig, name, url, "http.requests-per-minute=1000000")
+    daemon.start()
+    # Few are suspended or soon over, and those stand at the end: a list that walks past all others shows it.
+    online = count * 99 // 100
+    rare = lambda number: number >= online
+    more = lambda number: f",08{number:010},{'suspended' if rare(number) else ''},{'2031-01-01' if rare(number) else ''}"
+    daemon.fill(count, ",phone,status,expires", more)
+    last = daemon.api.call("GET", f"/subscribers/search?text=subscriber-{count - 1:09}")["rows"][0]
+    for hit in daemon.api.call("GET", "/subscribers/search?text=subscriber-0000000&limit=20")["rows"]:
+        daemon.api.call("POST", f"/subscribers/{hit['id']}/isolate", {"reason": "manual"})
+    daemon.load("redial", "--numbered", str(online), "--within", str(rig.pick(30, 2)), "--attempts", "3")
+    # The first ten have been customers for long.
+    often = str(rig.pick(20_000, 400))
+    daemon.load("accounting", "--numbered", "10", "--count", often, "--rate", "2000", "--sessions", "5")
+    daemon.drain()
+    if url.startswith("postgres"):
+        # What autovacuum does within a minute.
+        subprocess.run(["psql", "--quiet", "--no-psqlrc", "--command", "ANALYZE", url], check=True)
+    first = daemon.api.call("GET", "/subscribers?limit=1")["rows"][0]
+    deep = base64.urlsafe_b64encode(f"subscriber-{count * 9 // 10:09}".encode()).decode().rstrip("=")
+    newest = daemon.api.call("GET", "/sessions?state=history&limit=500")
+    for _ in range(rig.pick(20, 2)):
+        newest = daemon.api.call("GET", f"/sessions?state=history&limit=500&after={newest['next']}")
+    paths = {
+        "subscribers, first page": "/subscribers",
+        "subscribers, a page deep inside": f"/subscribers?after={deep}",
+        "subscribers, suspended": "/subscribers?status=suspended",
+        "subscribers, active, of one plan": f"/subscribers?status=active&planId={first['planId']}",
+        "subscribers, suspended, of one plan": f"/subscribers?status=suspended&planId={last['planId']}",
+        "subscribers, isolated": "/subscribers?isolated=true",
+        "subscribers, isolated for one reason": "/subscribers?reason=manual",
+        "subscribers, soon over": "/subscribers?expiresBefore=2031-06-01T00:00:00Z",
+        "search by login": f"/subscribers/search?text=subscriber-{count // 20_000:05}",
+        "search by name": "/subscribers/search?text=" + urllib.parse.quote(f"subscriber {count // 2}"),
+        "search by phone": f"/subscribers/search?text=08{count // 2:010}",
+        "live sessions": "/sessions?state=live",
+        "session history": "/sessions?state=history",
+        "session history, a page deep inside": f"/sessions?state=history&after={newest['next']}",
+        "session history of one subscriber": f"/sessions?state=history&subscriberId={first['id']}",
+        "authentication log": "/authentications",
+        "authentication log, rejects": "/authentications?accepted=false",
+        "audit trail": "/audit",
+        "audit trail of one subscriber": f"/audit?targetKind=subscriber&targetId={first['id']}",
+        "customers": "/customers",
+        "invoices of the platform": "/tenant/invoices",
+        "add-ons": "/tenant/addons",
+    }
+    figures = {}
+    for what, path in paths.items():
+        run = daemon.begin_api(rig.pick(5, 0.5), "--path", f"/api/v1{path}", "--connections", "1")
+        figures[what] = one = rig.finish(run)
+        if set(one["statuses"]) != {"200"} or one["failed"]:
+            rig.fault(f"{name}, {what}: {one['statuses']}, {one['failed']} failed")
+        say(f"{name}, {what}: {millis(one['p50_micros'])}, p99 {millis(one['p99_micros'])}")
+    daemon.stop()
+    return figures
+
+
 def malformed(rig):
     """Mutated packets, half of them rightly signed."""
     count = rig.pick(1_000_000, 20_000)
@@ -479,7 +554,7 @@ def malformed(rig):
     daemon.stop()
 
 
-PARTS = (scale, redial, restart, outage, malformed)
+PARTS = (scale, redial, restart, outage, lists, malformed)
 
 
 def machine():

@@ -86,22 +86,25 @@ CREATE UNIQUE INDEX tenant_addon_live ON tenant_addon (tenant_id, addon_id) WHER
 CREATE INDEX tenant_addon_pending ON tenant_addon (id) WHERE status = 'pending';
 CREATE INDEX tenant_addon_active ON tenant_addon (tenant_id, id) WHERE status = 'active';
 
--- What a tenant owes the platform for add-ons: a row for units and days of one cycle. Written once.
+-- What a tenant owes the platform for an add-on or its plan: a row for units and days of one cycle. Written once.
 CREATE TABLE saas_charge (
     tenant_id UUID NOT NULL REFERENCES tenant (id),
     id UUID NOT NULL,
-    tenant_addon_id UUID NOT NULL,
+    tenant_addon_id UUID,
+    saas_plan_id UUID REFERENCES saas_plan (id),
     description TEXT NOT NULL,
     units BIGINT NOT NULL CHECK (units > 0),
     unit_price BIGINT NOT NULL CHECK (unit_price >= 0),
     currency TEXT NOT NULL,
-    amount BIGINT NOT NULL CHECK (amount >= 0),
+    -- Below 0 for what is given back of a plan.
+    amount BIGINT NOT NULL CHECK (amount >= 0 OR saas_plan_id IS NOT NULL),
     -- The first day of the cycle, and the days that are paid: up to and without the last one.
     cycle_from TEXT COLLATE "C" NOT NULL,
     from_day TEXT COLLATE "C" NOT NULL,
     until_day TEXT COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, id),
+    CHECK ((tenant_addon_id IS NULL) <> (saas_plan_id IS NULL)),
     FOREIGN KEY (tenant_id, tenant_addon_id) REFERENCES tenant_addon (tenant_id, id)
 );
 CREATE INDEX saas_charge_addon ON saas_charge (tenant_id, tenant_addon_id, cycle_from);

@@ -80,7 +80,10 @@ CREATE TABLE tenant (
     currency TEXT NOT NULL,
     locale TEXT NOT NULL,
     saas_plan_id BLOB NOT NULL REFERENCES saas_plan (id),
+    -- `isolated` while there is a reason in `isolation`, a JSON list; `standing` is what it is without one.
     status TEXT NOT NULL CHECK (status IN ('trial', 'active', 'isolated', 'disabled')),
+    standing TEXT NOT NULL CHECK (standing IN ('trial', 'active', 'disabled')),
+    isolation TEXT NOT NULL,
     -- Stopping the subscribers' service is an act of its own; no status implies it.
     service_stopped INTEGER NOT NULL CHECK (service_stopped IN (0, 1)),
     isolir_profile TEXT NOT NULL,

@@ -61,8 +61,19 @@ CREATE UNIQUE INDEX subscriber_username ON subscriber (tenant_id, username) WHER
 CREATE UNIQUE INDEX subscriber_static_address ON subscriber (tenant_id, static_address)
     WHERE deleted_at IS NULL AND static_address IS NOT NULL;
 CREATE INDEX subscriber_customer ON subscriber (tenant_id, customer_id) WHERE deleted_at IS NULL;
-CREATE INDEX subscriber_plan ON subscriber (tenant_id, plan_id) WHERE deleted_at IS NULL;
-CREATE INDEX subscriber_router ON subscriber (tenant_id, router_id) WHERE deleted_at IS NULL AND router_id IS NOT NULL;
+-- What lists are filtered by stands before the user name, which is their order: a page is read from its index, however few
+-- there are.
+CREATE INDEX subscriber_plan ON subscriber (tenant_id, plan_id, username) WHERE deleted_at IS NULL;
+CREATE INDEX subscriber_status ON subscriber (tenant_id, status, username) WHERE deleted_at IS NULL;
+CREATE INDEX subscriber_plan_status ON subscriber (tenant_id, plan_id, status, username) WHERE deleted_at IS NULL;
+CREATE INDEX subscriber_service ON subscriber (tenant_id, service, username) WHERE deleted_at IS NULL;
+CREATE INDEX subscriber_expires ON subscriber (tenant_id, username, expires_at)
+    WHERE deleted_at IS NULL AND expires_at IS NOT NULL;
+-- Whose generation is odd is isolated.
+CREATE INDEX subscriber_isolated ON subscriber (tenant_id, username)
+    WHERE deleted_at IS NULL AND overlay_generation % 2 = 1;
+CREATE INDEX subscriber_router ON subscriber (tenant_id, router_id, username)
+    WHERE deleted_at IS NULL AND router_id IS NOT NULL;
 
 -- Why a subscriber is isolated. A row each reason: a payment removes `unpaid` alone.
 CREATE TABLE overlay (

@@ -86,22 +86,25 @@ CREATE UNIQUE INDEX tenant_addon_live ON tenant_addon (tenant_id, addon_id) WHER
 CREATE INDEX tenant_addon_pending ON tenant_addon (id) WHERE status = 'pending';
 CREATE INDEX tenant_addon_active ON tenant_addon (tenant_id, id) WHERE status = 'active';
 
--- What a tenant owes the platform for add-ons: a row for units and days of one cycle. Written once.
+-- What a tenant owes the platform for an add-on or its plan: a row for units and days of one cycle. Written once.
 CREATE TABLE saas_charge (
     tenant_id BLOB NOT NULL REFERENCES tenant (id),
     id BLOB NOT NULL,
-    tenant_addon_id BLOB NOT NULL,
+    tenant_addon_id BLOB,
+    saas_plan_id BLOB REFERENCES saas_plan (id),
     description TEXT NOT NULL,
     units INTEGER NOT NULL CHECK (units > 0),
     unit_price INTEGER NOT NULL CHECK (unit_price >= 0),
     currency TEXT NOT NULL,
-    amount INTEGER NOT NULL CHECK (amount >= 0),
+    -- Below 0 for what is given back of a plan.
+    amount INTEGER NOT NULL CHECK (amount >= 0 OR saas_plan_id IS NOT NULL),
     -- The first day of the cycle, and the days that are paid: up to and without the last one.
     cycle_from TEXT NOT NULL,
     from_day TEXT NOT NULL,
     until_day TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, id),
+    CHECK ((tenant_addon_id IS NULL) <> (saas_plan_id IS NULL)),
     FOREIGN KEY (tenant_id, tenant_addon_id) REFERENCES tenant_addon (tenant_id, id)
 ) STRICT;
 CREATE INDEX saas_charge_addon ON saas_charge (tenant_id, tenant_addon_id, cycle_from);

@@ -28,7 +28,7 @@ use crate::domain::{
         SubscriberSuspended,
     },
     tenant::{
-        TenantCreated,
+        TenantCreated, TenantIsolated, TenantLifted,
         feature::FeatureSwitched,
         limit::LimitSet,
         saas_plan::{SaasPlanChanged, TenantPlanChanged},
@@ -92,8 +92,11 @@ fn catalogue() -> Vec<Row> {
         row::<AddonPendingApproval>("addon", "the super admin sees the request"),
         row::<AddonRejected>("addon", "the tenant sees the reason"),
         row::<InvoiceCreated>("billing", "the tenant sees the invoice of the platform"),
-        to_come::<InvoiceOverdue>("billing", "the tenant is reminded, and its panel locked by policy"),
-        row::<InvoicePaid>("billing", "what was unpaid is told no more to who signs in"),
+        row::<InvoiceOverdue>(
+            "billing",
+            "the tenant is late; its panel is locked by policy once its grace is over",
+        ),
+        row::<InvoicePaid>("billing", "a panel that was locked for it is open at the next request"),
         to_come::<EnduserInvoiceCreated>("billing", "the customer sees the invoice and gets word of it"),
         to_come::<EnduserInvoiceOverdue>(
             "billing",
@@ -113,6 +116,11 @@ fn catalogue() -> Vec<Row> {
             "features and limits of all who have it are others at the next request",
         ),
         row::<FeatureSwitched>("tenant", "the feature is there, or not, at the next request"),
+        row::<TenantIsolated>(
+            "tenant",
+            "the panel is locked at the next request; routers and subscribers are served on",
+        ),
+        row::<TenantLifted>("tenant", "the panel is open at the next request, when no reason is left"),
         row::<LimitSet>("tenant", "the limit holds for the next thing that is made"),
         row::<AddonUnitsChanged>("addon", "limits are others at the next request"),
         row::<AddonChangeScheduled>("addon", "the tenant sees what holds from the next cycle on"),

@@ -54,8 +54,9 @@ pub const KINDS: &[Listed] = &[
     specified("voucher_expiration_job", "ends vouchers whose time is over", Presence::With("voucher")),
     specified(
         "monthly_saas_invoice_job",
-        "makes the platform's invoices to its tenants",
-        Presence::With("billing"),
+        "makes the platform's invoices to its tenants at the turn of each one's month, tells what is overdue, and locks the \
+         panel of who does not pay",
+        Presence::Runs("schedule: every 10 minutes, each tenant once on each of its days"),
     ),
     specified(
         "monthly_enduser_invoice_job",

@@ -12,7 +12,7 @@ use super::{
     directory_check::{self, Checker},
     state::Opened,
 };
-use crate::domain::{addon, isolir, notice, session::jobs::Accountant, tenant};
+use crate::domain::{addon, billing::saas, isolir, notice, session::jobs::Accountant, tenant};
 
 /// What this node does, and when.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ impl Jobs {
         schedules.extend(isolir::jobs::schedules());
         addon::jobs::register(&mut registry)?;
         schedules.extend(addon::jobs::schedules());
+        saas::jobs::register(&mut registry)?;
+        schedules.extend(saas::jobs::schedules());
         tenant::jobs::register(&mut registry)?;
         schedules.extend(tenant::jobs::schedules());
         notice::jobs::register(&mut registry, &state.notices)?;

@@ -135,14 +135,20 @@ impl Routes {
         };
         methods = match access {
             Access::Open | Access::Nearby => methods,
-            Access::SignedIn => methods.route_layer(middleware::from_fn(isolation::check)),
+            Access::SignedIn => methods.route_layer(middleware::from_fn_with_state(
+                (Arc::clone(state), Arc::clone(budgets)),
+                isolation::check,
+            )),
             Access::Tenant(needed, module) => methods
                 .route_layer(middleware::from_fn_with_state(needed, permission::check))
                 .route_layer(middleware::from_fn_with_state(
                     (Arc::clone(state), Arc::clone(features), module),
                     feature::check,
                 ))
-                .route_layer(middleware::from_fn(isolation::check))
+                .route_layer(middleware::from_fn_with_state(
+                    (Arc::clone(state), Arc::clone(budgets)),
+                    isolation::check,
+                ))
                 .route_layer(middleware::from_fn_with_state(Arc::clone(state), tenant::resolve)),
             Access::Platform => methods.route_layer(middleware::from_fn(tenant::platform)),
         };

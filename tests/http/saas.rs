@@ -15,6 +15,7 @@ foundation::battery! {
     a_custom_add_on_waits_for_an_answer,
     signing_in_tells_what_one_works_within,
     who_has_not_paid_learns_how_to_pay,
+    a_payment_opens_the_panel_at_the_next_request,
     every_trigger_acts_on_the_next_request,
     overrides_need_a_reason_and_are_in_the_trail,
 }
@@ -366,6 +367,59 @@ async fn who_has_not_paid_learns_how_to_pay(db: TestDb) {
     status("active").await;
     sign_in().await.expect(200);
     rig.get("/api/v1/tenant").token(&token).send().await.expect(200);
+}
+
+async fn a_payment_opens_the_panel_at_the_next_request(db: TestDb) {
+    let rig = Rig::new(db).await;
+    let (admin, tenant) = (rig.admin().await, rig.tenant("warga").await);
+    on_plan(&rig, &admin, &tenant, &plan_with("pro", "api_tokens")).await;
+    let settings = json!({ "paymentInstructions": "Transfer ke BCA 123 a.n. RRNet" });
+    let put = rig.put("/api/v1/platform/settings").token(&admin).header("if-match", "*").json(&settings);
+    put.send().await.expect(200);
+    let status = async |body: Value| {
+        let path = format!("/api/v1/tenants/{}/status", tenant.id);
+        rig.post(&path).token(&admin).json(&body).send().await
+    };
+    let unpaid = json!({ "status": "isolated", "isolation": "unpaid", "reason": "belum bayar" });
+    status(unpaid.clone()).await.problem("not_possible");
+    let wrong = json!({ "status": "active", "isolation": "unpaid", "reason": "belum bayar" });
+    assert_eq!(status(wrong).await.problem("invalid_body")["errors"][0]["field"], "isolation");
+    let path = format!("/api/v1/tenants/{}/invoices", tenant.id);
+    let invoice =
+        rig.post(&path).token(&admin).json(&json!({ "reason": "bulan ini" })).send().await.expect(200);
+    let token = json!({ "name": "skrip", "permissions": ["tenant.read"] });
+    let token = rig.post("/api/v1/tokens").token(&tenant.owner).json(&token).send().await.expect(201);
+    let program = token["secret"].as_str().unwrap().to_owned();
+    let locked = status(unpaid).await.expect(200);
+    assert_eq!((&locked["status"], &locked["isolation"]), (&json!("isolated"), &json!(["unpaid"])));
+    assert_eq!(locked["standing"], "trial");
+
+    // Whoever is signed in, and every program, is told what signing in tells.
+    let login = json!({ "login": "owner@warga.test", "password": PASSWORD });
+    let told = rig.post("/api/v1/login").json(&login).send().await.problem("tenant_isolated");
+    assert_eq!(told["howToPay"], "Transfer ke BCA 123 a.n. RRNet");
+    let named =
+        json!([{ "number": invoice["number"], "dueOn": "2026-11-29", "amount": 90_000, "currency": "IDR" }]);
+    assert_eq!(told["invoices"], named);
+    for (token, path) in [
+        (&tenant.owner, "/api/v1/tenant"),
+        (&tenant.owner, "/api/v1/me"),
+        (&tenant.owner, "/api/v1/tenant/invoices"),
+        (&program, "/api/v1/tenant"),
+    ] {
+        assert_eq!(rig.get(path).token(token).send().await.problem("tenant_isolated"), told, "{path}");
+    }
+    let pay = format!("/api/v1/saas-invoices/{}/pay", invoice["id"].as_str().unwrap());
+    let body = json!({ "tenantId": tenant.id, "reason": "BCA 25/11" });
+    rig.post(&pay).token(&admin).json(&body).send().await.expect(200);
+    rig.get("/api/v1/tenant").token(&tenant.owner).send().await.expect(200);
+    rig.get("/api/v1/tenant").token(&program).send().await.expect(200);
+    let trail = rig.get("/api/v1/audit?act=tenant.lift").token(&tenant.owner).send().await.expect(200);
+    assert_eq!(trail["rows"][0]["reason"], "BCA 25/11");
+    // Another reason is no matter of money.
+    status(json!({ "status": "isolated", "reason": "penyalahgunaan" })).await.expect(200);
+    let problem = rig.get("/api/v1/tenant").token(&program).send().await.problem("tenant_isolated");
+    assert_eq!(problem["invoices"], json!([]));
 }
 
 async fn every_trigger_acts_on_the_next_request(db: TestDb) {

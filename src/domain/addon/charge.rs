@@ -1,6 +1,8 @@
-//! What a tenant owes for its add-ons: a row for units and days of one cycle, written once.
+//! What a tenant owes for its add-ons and its plan: a row for units and days of one cycle, written once.
 
-use base::{Currency, Minor, SaasChargeId, Scope, TenantAddonId, Timestamp, money::AmountOutOfRange};
+use base::{
+    Currency, Minor, SaasChargeId, SaasPlanId, Scope, TenantAddonId, Timestamp, money::AmountOutOfRange,
+};
 use foundation::{Conn, Tx, audit, db};
 use serde::Serialize;
 
@@ -9,24 +11,27 @@ use super::{
     Addon, SaasChargeRecorded, TenantAddon, store,
 };
 
-/// What a tenant owes for units of an add-on and days of one cycle.
+/// What a tenant owes for units of an add-on, or for its plan, and days of one cycle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SaasCharge {
     /// Its id.
     pub id: SaasChargeId,
-    /// For which of the tenant's add-ons.
+    /// For which of the tenant's add-ons; null for a plan.
     #[serde(rename = "tenantAddonId")]
-    pub tenant_addon: TenantAddonId,
+    pub tenant_addon: Option<TenantAddonId>,
+    /// For which plan; null for an add-on.
+    #[serde(rename = "saasPlanId")]
+    pub saas_plan: Option<SaasPlanId>,
     /// What stands on the invoice.
     pub description: String,
-    /// How many units.
+    /// How many units; 1 of a plan.
     pub units: i64,
-    /// Of one unit for one cycle.
+    /// Of one unit for one whole cycle.
     pub unit_price: Minor,
     /// The currency of both.
     pub currency: Currency,
-    /// What is owed.
+    /// What is owed; below 0 for what is given back.
     pub amount: Minor,
     /// The first day of the cycle.
     pub cycle_from: Day,
@@ -61,7 +66,8 @@ pub(super) async fn record(
     let from = from.max(period.from);
     let charge = SaasCharge {
         id: SaasChargeId::generate(scope.now()),
-        tenant_addon: of.id,
+        tenant_addon: Some(of.id),
+        saas_plan: None,
         description: format!("{} × {units}, {from} – {}", addon.spec.name, period.last()),
         units,
         unit_price: of.unit_price,
@@ -77,6 +83,57 @@ pub(super) async fn record(
     tx.publish(scope, &event);
     tx.audit(scope, audit::Entry::new("saas_charge.record", "saas_charge", charge.id).after(&charge));
     Ok(charge)
+}
+
+/// What a plan costs for days of one cycle.
+#[derive(Clone, Debug)]
+pub struct PlanCharge {
+    /// Which plan.
+    pub plan: SaasPlanId,
+    /// What stands on the invoice.
+    pub description: String,
+    /// Of the whole cycle.
+    pub price: Minor,
+    /// The currency of both.
+    pub currency: Currency,
+    /// What is owed; below 0 for what is given back.
+    pub amount: Minor,
+    /// The cycle.
+    pub cycle: Period,
+    /// The first day that is meant, up to and without the last one.
+    pub days: Period,
+}
+
+/// Records what the tenant owes for its plan, or gets back.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn record_plan_charge(tx: &mut Tx, scope: &Scope, of: PlanCharge) -> db::Result<SaasCharge> {
+    let charge = SaasCharge {
+        id: SaasChargeId::generate(scope.now()),
+        tenant_addon: None,
+        saas_plan: Some(of.plan),
+        description: of.description,
+        units: 1,
+        unit_price: of.price,
+        currency: of.currency,
+        amount: of.amount,
+        cycle_from: of.cycle.from,
+        from_day: of.days.from,
+        until_day: of.days.until,
+        created_at: scope.now(),
+    };
+    store::charge::insert(tx, scope, &charge).await?;
+    tx.audit(scope, audit::Entry::new("saas_charge.record", "saas_charge", charge.id).after(&charge));
+    Ok(charge)
+}
+
+/// Whether the tenant owes something, or will, in another currency than this one.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn owes_other_than(conn: &mut Conn, scope: &Scope, currency: Currency) -> db::Result<bool> {
+    store::charge::is_open_other_than(conn, scope, currency).await
 }
 
 /// What the tenant was charged for one of its add-ons, oldest first.

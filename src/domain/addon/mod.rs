@@ -23,7 +23,7 @@ use base::{
     page::{Page, PageRequest},
 };
 pub use catalogue::{CatalogueError, archive, create, find, find_by_code, list, offers, update};
-pub use charge::{SaasCharge, charges, open_charges};
+pub use charge::{PlanCharge, SaasCharge, charges, open_charges, owes_other_than, record_plan_charge};
 pub use decide::{DecideError, approve, reject};
 pub use event::{
     AddonActivated, AddonChangeScheduled, AddonDeactivated, AddonPendingApproval, AddonRejected,
@@ -31,7 +31,7 @@ pub use event::{
 };
 use foundation::{Conn, db};
 pub use order::{Order, OrderError, activate, order};
-pub use settle::{SettleError, Settled, review, settle};
+pub use settle::{SettleError, Settled, review, settle, settle_all};
 pub use spec::AddonSpec;
 pub use units::{UnitsError, set_units};
 

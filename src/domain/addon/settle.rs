@@ -125,6 +125,19 @@ pub async fn settle(tx: &mut Tx, scope: &Scope, id: TenantAddonId) -> Result<Set
     Ok(review.settled)
 }
 
+/// Puts all active add-ons of the tenant right: before an invoice, so that it asks for the cycle that has just begun.
+///
+/// # Errors
+/// As [`SettleError`] says.
+pub async fn settle_all(tx: &mut Tx, scope: &Scope) -> Result<(), SettleError> {
+    for id in store::tenant_addon::active(tx, scope).await? {
+        if review(tx, scope, id).await?.needs_work() {
+            settle(tx, scope, id).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn look(conn: &mut Conn, scope: &Scope, row: &TenantAddon) -> db::Result<Option<(Addon, Review)>> {
     let (AddonStatus::Active, Some(active_from)) = (row.status, row.active_from) else { return Ok(None) };
     let Some(addon) = store::catalogue::find(conn, row.addon).await? else { return Ok(None) };

@@ -1,5 +1,7 @@
 //! Making a tenant.
 
+use std::collections::BTreeSet;
+
 use base::{Platform, SaasPlanId, TenantId};
 use foundation::{Tx, audit, db};
 
@@ -50,6 +52,8 @@ pub async fn create_on_plan(
         spec: spec.validated()?,
         saas_plan: plan.id,
         status: TenantStatus::Trial,
+        standing: TenantStatus::Trial,
+        isolation: BTreeSet::new(),
         service_stopped: false,
         isolir_profile: IsolirProfile::default(),
         version: Version::FIRST,

@@ -4,7 +4,8 @@
 //! tenant's subscribers: that is [`set_service_stopped`], an act of its own.
 //!
 //! `saas_plan` what the platform sells to it · `feature` which modules it may use · `limit` how many of a thing it may have ·
-//! `grant` what add-ons add to both · `settings` what holds for the platform as a whole ·
+//! `grant` what add-ons add to both · `settings` what holds for the platform as a whole · `standing` its status, and why its
+//! panel is locked ·
 //! `jobs` compares the limits' counters with what is there.
 
 mod calendar;
@@ -20,11 +21,14 @@ mod profile;
 pub mod saas_plan;
 mod settings;
 mod spec;
+mod standing;
 mod store;
 mod update;
 
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeSet;
 
 use base::{
     Currency, Platform, SaasPlanId, Scope, TenantId, Timestamp, page,
@@ -34,7 +38,7 @@ pub use calendar::{Calendar, calendar};
 pub use context::{PlanName, TenantContext, context};
 pub use create::{CreateError, create, create_on_plan};
 pub use directory::{ReadError, directory_entries, directory_entry};
-pub use event::TenantCreated;
+pub use event::{TenantCreated, TenantIsolated, TenantLifted};
 pub use feature::{Feature, FeatureSet, features};
 use foundation::{
     Conn,
@@ -44,12 +48,24 @@ pub use grant::{Grants, grants, set_grants};
 pub use limit::Limit;
 pub use profile::{IsolirProfile, KeptAttribute};
 pub use settings::{
-    PlatformSettings, SettingsError, StoredSettings, platform_settings, set_platform_settings,
+    Handling, MAX_DAYS, PlatformSettings, SettingsError, StoredSettings, platform_settings,
+    set_platform_settings,
 };
 pub use spec::TenantSpec;
-pub use update::{UpdateError, set_isolir_profile, set_service_stopped, set_status, update};
+pub use standing::{isolate, lift, lock, set_status};
+pub use update::{UpdateError, set_isolir_profile, set_service_stopped, update};
 
 use super::values::Version;
+
+base::text_enum! {
+    /// Why a tenant's panel is locked. Each reason comes and goes by itself; the panel is open when none is left.
+    pub enum IsolationReason {
+        /// Invoices of the platform are unpaid: their payment lifts it.
+        Unpaid = "unpaid",
+        /// The super admin's word, which nothing else takes back.
+        Manual = "manual",
+    }
+}
 
 base::text_enum! {
     /// How the tenant stands with the platform.
@@ -58,7 +74,7 @@ base::text_enum! {
         Trial = "trial",
         /// In good standing.
         Active = "active",
-        /// Has not paid the platform: its panel is locked; its routers and subscribers are served on.
+        /// Its panel is locked; its routers and subscribers are served on.
         Isolated = "isolated",
         /// Has left: nobody of it may sign in.
         Disabled = "disabled",
@@ -87,6 +103,10 @@ pub struct Tenant {
     pub saas_plan: SaasPlanId,
     /// How it stands with the platform.
     pub status: TenantStatus,
+    /// How it stands when nothing locks its panel.
+    pub standing: TenantStatus,
+    /// Why its panel is locked.
+    pub isolation: BTreeSet<IsolationReason>,
     /// Its subscribers are turned away.
     pub service_stopped: bool,
     /// What an isolated subscriber gets.

@@ -5,17 +5,51 @@ use foundation::{Conn, Tx, audit, db};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::values::{Invalid, Stale, Version, text},
+    super::values::{Invalid, Stale, Version, invalid::ensure, text},
     store,
 };
 
+base::text_enum! {
+    /// Whether the daemon does something by itself.
+    pub enum Handling {
+        /// It does.
+        Automatic = "automatic",
+        /// The super admin does.
+        Manual = "manual",
+    }
+}
+
 /// What the super admin sets for the platform as a whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlatformSettings {
     /// How a tenant pays the platform: account, reference, whom to call. Shown to who is locked out.
-    #[serde(default)]
     pub payment_instructions: String,
+    /// Whether tenants get their invoices by themselves; `automatic` unless something else is said.
+    pub invoicing: Handling,
+    /// Days to pay an invoice in: 7 unless something else is said, at most 90.
+    pub invoice_due_days: i64,
+    /// Whether the panel of who does not pay is locked by itself; `automatic` unless something else is said.
+    pub isolation: Handling,
+    /// Days after the due one before that: 7 unless something else is said, at most 90.
+    pub grace_days: i64,
+}
+
+/// Days to pay in, and of grace, when nothing else is said.
+const DAYS: i64 = 7;
+/// The most of either.
+pub const MAX_DAYS: i64 = 90;
+
+impl Default for PlatformSettings {
+    fn default() -> Self {
+        Self {
+            payment_instructions: String::new(),
+            invoicing: Handling::Automatic,
+            invoice_due_days: DAYS,
+            isolation: Handling::Automatic,
+            grace_days: DAYS,
+        }
+    }
 }
 
 /// The settings with how often they were changed.
@@ -64,8 +98,11 @@ pub async fn set_platform_settings(
 ) -> Result<StoredSettings, SettingsError> {
     let before = platform_settings(tx).await?;
     before.version.expect(seen)?;
+    ensure((0..=MAX_DAYS).contains(&settings.invoice_due_days), "invoiceDueDays", "must be from 0 to 90")?;
+    ensure((0..=MAX_DAYS).contains(&settings.grace_days), "graceDays", "must be from 0 to 90")?;
     let settings = PlatformSettings {
         payment_instructions: text::note("paymentInstructions", &settings.payment_instructions)?,
+        ..settings
     };
     if settings == before.settings {
         return Ok(before);

@@ -5,7 +5,7 @@ use foundation::{Tx, audit, db};
 
 use super::{
     super::values::{Entry, Invalid, Stale, Version},
-    IsolirProfile, Tenant, TenantSpec, TenantStatus, store,
+    IsolirProfile, Tenant, TenantSpec, store,
 };
 
 /// Why a tenant cannot be changed.
@@ -57,19 +57,6 @@ pub async fn set_isolir_profile(
 ) -> Result<Tenant, UpdateError> {
     let profile = profile.validated()?;
     change(tx, scope, seen, "tenant.set_isolir_profile", |tenant| tenant.isolir_profile = profile).await
-}
-
-/// Changes how it stands with the platform; a matter of the super admin. Its subscribers are served on.
-///
-/// # Errors
-/// As [`UpdateError`] says.
-pub async fn set_status(
-    tx: &mut Tx,
-    platform: &Platform,
-    id: TenantId,
-    status: TenantStatus,
-) -> Result<Tenant, UpdateError> {
-    change(tx, &platform.within(id), None, "tenant.set_status", |tenant| tenant.status = status).await
 }
 
 /// Stops the service of all its subscribers, or lets it go on; a matter of the super admin, for which the platform's act

@@ -128,6 +128,19 @@ impl Budgets {
     }
 }
 
+impl Budgets {
+    /// Charges whoever calls.
+    fn charge_caller(&self, caller: &Caller) -> Charge {
+        let size = caller.requests_per_minute.and_then(NonZeroU32::new).unwrap_or(self.per_minute);
+        self.charge(caller.tenant.map_or(Payer::Person(caller.user), Payer::Tenant), size)
+    }
+
+    /// Charges a caller who is kept out; the refusal, when that was too often.
+    pub(in super::super) fn refused(&self, caller: &Caller) -> Option<Problem> {
+        self.charge_caller(caller).refusal()
+    }
+}
+
 impl Payer {
     const fn name(self) -> &'static str {
         match self {
@@ -171,9 +184,7 @@ pub(in super::super) async fn of_caller(
     let Some(caller) = request.extensions().get::<Caller>() else {
         return Err(Problem::internal(Missing("caller")));
     };
-    let size = caller.requests_per_minute.and_then(NonZeroU32::new).unwrap_or(budgets.per_minute);
-    let payer = caller.tenant.map_or(Payer::Person(caller.user), Payer::Tenant);
-    Ok(go_on(budgets.charge(payer, size), request, next).await)
+    Ok(go_on(budgets.charge_caller(caller), request, next).await)
 }
 
 /// Charges whoever comes from the address.

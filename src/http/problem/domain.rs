@@ -89,7 +89,7 @@ impl From<LoginError> for Problem {
             LoginError::SecondFactorRequired => Self::new(Code::SecondFactorRequired),
             LoginError::SecondFactorRefused => Self::new(Code::SecondFactorRefused),
             LoginError::SecondFactor(error) => error.into(),
-            LoginError::PanelLocked { status, .. } => isolation::locked(status),
+            LoginError::PanelLocked { status, .. } => isolation::refusal(status),
             LoginError::Password(error) => error.into(),
             LoginError::Database(error) => error.into(),
         }

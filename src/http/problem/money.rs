@@ -3,7 +3,7 @@
 use super::{Code, Problem};
 use crate::domain::{
     addon::{self, CatalogueError, DecideError, OrderError, UnitsError},
-    billing::saas::{self, IssueError, SettleError},
+    billing::saas::{self, ChangePlanError, IsolateError, IssueError, SettleError},
     tenant::{SettingsError, saas_plan},
 };
 
@@ -51,6 +51,18 @@ impl From<saas_plan::AssignError> for Problem {
             E::Archived => Self::new(Code::NotPossible).detail(error.to_string()),
             E::Update(error) => error.into(),
             E::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangePlanError> for Problem {
+    fn from(error: ChangePlanError) -> Self {
+        match error {
+            ChangePlanError::Assign(error) => error.into(),
+            ChangePlanError::Currency | ChangePlanError::Amount(_) => {
+                Self::new(Code::NotPossible).detail(error.to_string())
+            }
+            ChangePlanError::Database(error) => error.into(),
         }
     }
 }
@@ -152,12 +164,23 @@ impl From<IssueError> for Problem {
     }
 }
 
+impl From<IsolateError> for Problem {
+    fn from(error: IsolateError) -> Self {
+        match error {
+            IsolateError::NothingUnpaid => Self::new(Code::NotPossible).detail(error.to_string()),
+            IsolateError::Update(error) => error.into(),
+            IsolateError::Database(error) => error.into(),
+        }
+    }
+}
+
 impl From<SettleError> for Problem {
     fn from(error: SettleError) -> Self {
         match error {
             SettleError::NotFound => Self::new(Code::NotFound),
             SettleError::NotOpen(_) => Self::new(Code::NotPossible).detail(error.to_string()),
             SettleError::Invalid(invalid) => invalid.into(),
+            SettleError::Tenant(error) => error.into(),
             SettleError::Database(error) => error.into(),
         }
     }

@@ -7,7 +7,7 @@ use axum::{
     extract::State as Extracted,
     response::{IntoResponse as _, Response},
 };
-use base::{Actor, Platform, Scope, SecretString, Timestamp};
+use base::{Actor, Platform, SecretString, Timestamp};
 use foundation::Origin;
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -27,8 +27,7 @@ use crate::domain::{
         self, LoginError, LoginRequest, PasswordPool, Permissions, Role, SESSION_LIFETIME, TokenKind, User,
         UserError,
     },
-    billing::saas,
-    tenant::{self, TenantContext, TenantStatus},
+    tenant::{self, TenantContext},
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -101,7 +100,7 @@ async fn login(
         Ok(signed_in) => signed_in,
         Err(LoginError::PanelLocked { tenant, status }) => {
             let platform = Platform::system("http.login", now.wall);
-            return Err(locked(&state, &platform.within(tenant), status).await?);
+            return Err(isolation::locked(&state, &platform.within(tenant), status).await?);
         }
         Err(error) => return Err(error.into()),
     };
@@ -127,16 +126,6 @@ async fn login(
     }
     let cookie = cookie(&state, token, SESSION_LIFETIME.as_secs())?;
     Ok(([(header::SET_COOKIE, cookie)], Json(view)).into_response())
-}
-
-/// The refusal of somebody whose tenant stands so: what is unpaid, and how to pay it.
-async fn locked(state: &State, scope: &Scope, status: TenantStatus) -> Result<Problem, Problem> {
-    let problem = isolation::locked(status);
-    let lock = saas::panel_lock(&mut state.db.conn().await?, scope).await?;
-    Ok(match lock {
-        Some(lock) => problem.with("invoices", lock.invoices).with("howToPay", lock.how_to_pay),
-        None => problem,
-    })
 }
 
 /// Ends the session whose token this is. Doing it twice does no harm.

@@ -48,7 +48,7 @@ async fn own(
     Ok(Json(PageView::of(page, |invoice| invoice)))
 }
 
-/// What one's own tenant owes for add-ons and stands on no invoice yet: the first 500.
+/// What one's own tenant owes and stands on no invoice yet: the first 500.
 #[utoipa::path(
     get, path = "/api/v1/tenant/charges", tag = "tenants", operation_id = "tenant_charges",
     responses((status = 200, description = "The charges.", body = Vec<SaasCharge>))
@@ -75,14 +75,14 @@ async fn list(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct IssueBody {
-    /// Days to pay in: 7 unless something else is said, at most 90.
+    /// Days to pay in, at most 90; what the platform's settings say unless something else is said.
     #[serde(default)]
     due_in_days: Option<i64>,
     /// Why, for the audit trail.
     reason: String,
 }
 
-/// Makes the invoice for the cycle that the tenant is in, with every charge that stands on none. A cycle has one, however
+/// Makes the invoice for the month that the tenant is in, with every charge that stands on none. A month has one, however
 /// often it is asked for.
 #[utoipa::path(
     post, path = "/api/v1/tenants/{id}/invoices", tag = "tenants", operation_id = "tenants_issue_invoice", params(("id" = TenantId, Path)),
@@ -128,7 +128,7 @@ async fn pay(
     Ok(Json(invoice))
 }
 
-/// Declares an invoice void. Its cycle may have another one, on which its charges stand.
+/// Declares an invoice void. Its month may have another one, on which its charges stand.
 #[utoipa::path(
     post, path = "/api/v1/saas-invoices/{id}/void", tag = "tenants", params(("id" = SaasInvoiceId, Path)),
     request_body = SettleBody, responses((status = 200, description = "The invoice.", body = SaasInvoice))

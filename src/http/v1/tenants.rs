@@ -17,7 +17,11 @@ use super::super::{
 };
 use crate::domain::{
     access::Permission,
-    tenant::{self, Feature, IsolirProfile, KeptAttribute, Tenant, TenantSpec, TenantStatus, saas_plan},
+    billing::saas,
+    tenant::{
+        self, Feature, IsolationReason, IsolirProfile, KeptAttribute, Tenant, TenantSpec, TenantStatus,
+        saas_plan,
+    },
     values::RateLimit,
 };
 
@@ -125,11 +129,15 @@ async fn update(
 struct StatusBody {
     /// The status.
     status: TenantStatus,
+    /// Why it is `isolated`: `manual` unless something else is said; `unpaid` ends with the payment.
+    #[serde(default)]
+    isolation: Option<IsolationReason>,
     /// Why, for the audit trail.
     reason: String,
 }
 
-/// Changes how a tenant stands with the platform. Its subscribers are served on.
+/// Changes how a tenant stands with the platform. Its subscribers are served on. `isolated` adds a reason to lock the panel;
+/// any other status takes all reasons away.
 #[utoipa::path(
     post, path = "/api/v1/tenants/{id}/status", tag = "tenants", params(("id" = TenantId, Path)),
     request_body = StatusBody, responses((status = 200, body = Tenant))
@@ -141,7 +149,17 @@ async fn set_status(
 ) -> Result<Versioned<Tenant>, Problem> {
     cx.platform.reason = Some(reason(&body.reason)?);
     let mut tx = cx.begin().await?;
-    let tenant = tenant::set_status(&mut tx, &cx.platform, id, body.status).await?;
+    let tenant = match (body.status, body.isolation) {
+        (TenantStatus::Isolated, Some(IsolationReason::Unpaid)) => {
+            saas::isolate(&mut tx, &cx.platform, id).await?
+        }
+        (TenantStatus::Isolated, _) | (_, None) => {
+            tenant::set_status(&mut tx, &cx.platform, id, body.status).await?
+        }
+        (_, Some(_)) => {
+            return Err(Problem::new(Code::InvalidBody).field("isolation", "is for the status isolated"));
+        }
+    };
     tx.commit().await?;
     Ok(Versioned(tenant.version, tenant))
 }
@@ -156,8 +174,9 @@ struct SaasPlanChoice {
     reason: String,
 }
 
-/// Gives a tenant another plan. Features and limits are in force at its next request, the price at its next invoice; where
-/// it uses more than the plan allows, nothing is taken away.
+/// Gives a tenant another plan. Features and limits are in force at its next request; where it uses more than the plan
+/// allows, nothing is taken away. What was charged ahead is given back, and the rest of the cycle charged anew, on its next
+/// invoice.
 #[utoipa::path(
     post, path = "/api/v1/tenants/{id}/plan", tag = "tenants", params(("id" = TenantId, Path)),
     request_body = SaasPlanChoice, responses((status = 200, description = "The tenant.", body = Tenant))
@@ -169,7 +188,7 @@ async fn set_plan(
 ) -> Result<Versioned<Tenant>, Problem> {
     cx.platform.reason = Some(reason(&body.reason)?);
     let mut tx = cx.begin().await?;
-    let tenant = saas_plan::assign(&mut tx, &cx.platform, id, body.saas_plan_id).await?;
+    let tenant = saas::change_plan(&mut tx, &cx.platform, id, body.saas_plan_id).await?;
     tx.commit().await?;
     Ok(Versioned(tenant.version, tenant))
 }

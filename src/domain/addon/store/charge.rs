@@ -1,6 +1,6 @@
 //! The SQL of charges: written once, read by invoices and by whoever compares.
 
-use base::{Currency, Minor, SaasChargeId, Scope, TenantAddonId, Timestamp};
+use base::{Currency, Minor, SaasChargeId, SaasPlanId, Scope, TenantAddonId, Timestamp};
 use foundation::{Conn, db::Result};
 
 use super::super::SaasCharge;
@@ -9,7 +9,8 @@ use crate::domain::values::Day;
 #[derive(sqlx::FromRow)]
 struct Row {
     id: SaasChargeId,
-    tenant_addon_id: TenantAddonId,
+    tenant_addon_id: Option<TenantAddonId>,
+    saas_plan_id: Option<SaasPlanId>,
     description: String,
     units: i64,
     unit_price: Minor,
@@ -26,6 +27,7 @@ impl From<Row> for SaasCharge {
         Self {
             id: row.id,
             tenant_addon: row.tenant_addon_id,
+            saas_plan: row.saas_plan_id,
             description: row.description,
             units: row.units,
             unit_price: row.unit_price,
@@ -39,18 +41,19 @@ impl From<Row> for SaasCharge {
     }
 }
 
-const SELECT: &str = "SELECT id, tenant_addon_id, description, units, unit_price, currency, amount, cycle_from, \
-                      from_day, until_day, created_at FROM saas_charge c WHERE tenant_id = $1 AND ";
+const SELECT: &str = "SELECT id, tenant_addon_id, saas_plan_id, description, units, unit_price, currency, amount, \
+                      cycle_from, from_day, until_day, created_at FROM saas_charge c WHERE tenant_id = $1 AND ";
 
 pub(in super::super) async fn insert(conn: &mut Conn, scope: &Scope, charge: &SaasCharge) -> Result<()> {
     conn.query(
-        "INSERT INTO saas_charge (tenant_id, id, tenant_addon_id, description, units, unit_price, currency, amount, \
-         cycle_from, from_day, until_day, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "INSERT INTO saas_charge (tenant_id, id, tenant_addon_id, saas_plan_id, description, units, unit_price, currency, \
+         amount, cycle_from, from_day, until_day, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(scope.tenant())
     .bind(charge.id)
     .bind(charge.tenant_addon)
+    .bind(charge.saas_plan)
     .bind(&charge.description)
     .bind(charge.units)
     .bind(charge.unit_price)
@@ -87,4 +90,23 @@ pub(in super::super) async fn open(conn: &mut Conn, scope: &Scope, limit: i64) -
         .fetch_all()
         .await?;
     Ok(rows.into_iter().map(SaasCharge::from).collect())
+}
+
+/// Is there an open charge, or an active add-on, in another currency?
+pub(in super::super) async fn is_open_other_than(
+    conn: &mut Conn,
+    scope: &Scope,
+    currency: Currency,
+) -> Result<bool> {
+    let (count,): (i64,) = conn
+        .query(
+            "SELECT (SELECT COUNT(*) FROM saas_charge c WHERE tenant_id = $1 AND currency <> $2 AND NOT EXISTS \
+             (SELECT 1 FROM saas_charge_invoiced i WHERE i.tenant_id = c.tenant_id AND i.charge_id = c.id)) \
+             + (SELECT COUNT(*) FROM tenant_addon WHERE tenant_id = $1 AND status = 'active' AND currency <> $2)",
+        )
+        .bind(scope.tenant())
+        .bind(currency)
+        .fetch_one()
+        .await?;
+    Ok(count > 0)
 }

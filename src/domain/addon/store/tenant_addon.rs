@@ -175,3 +175,13 @@ pub(in super::super) async fn list_active(
     }
     query.push(" ORDER BY tenant_id, id LIMIT ").push_bind(limit).fetch_all().await
 }
+
+/// The active ones of one tenant.
+pub(in super::super) async fn active(conn: &mut Conn, scope: &Scope) -> Result<Vec<TenantAddonId>> {
+    let rows: Vec<(TenantAddonId,)> = conn
+        .query("SELECT id FROM tenant_addon WHERE tenant_id = $1 AND status = 'active' ORDER BY id")
+        .bind(scope.tenant())
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}

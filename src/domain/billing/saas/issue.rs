@@ -1,22 +1,29 @@
-//! Making an invoice: the plan's price for the present cycle, and the charges that stand on none yet.
+//! Making an invoice: the plan's price, and the charges that stand on none yet.
 
-use base::{Platform, SaasInvoiceId, TenantId, money::AmountOutOfRange};
+use base::{Minor, Platform, SaasInvoiceId, TenantId, money::AmountOutOfRange};
 use foundation::{Tx, audit, db};
 use jiff::ToSpan as _;
 
-use super::{InvoiceCreated, InvoiceLine, InvoiceStatus, SaasInvoice, store};
+use super::{
+    InvoiceCreated, InvoiceLine, InvoicePaid, InvoiceStatus, SaasInvoice,
+    plan_charge::{self, ChargeError},
+    store,
+};
 use crate::domain::{
     addon,
-    tenant::{self, saas_plan},
+    tenant::{
+        self,
+        saas_plan::{self, Cycle},
+    },
     values::{Day, Invalid, Version, invalid::ensure},
 };
 
-/// Days to pay in when nothing else is said.
-const DUE_IN_DAYS: i64 = 7;
-/// The most days to pay in.
-const MAX_DUE_IN_DAYS: i64 = 90;
 /// Charges on one invoice; more of them stand on the next one.
 const MAX_CHARGES: u32 = 200;
+/// The line that takes off an invoice what it cannot give back.
+const CARRIED: &str = "Carried over to the next invoice";
+/// The note on an invoice of nothing.
+const SETTLED: &str = "Settled by what was given back";
 
 /// Why an invoice cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +31,8 @@ pub enum IssueError {
     /// There is no such tenant.
     #[error("there is no such tenant")]
     UnknownTenant,
-    /// The cycle has its invoice.
-    #[error("there is an invoice for the cycle from {0} on")]
+    /// The month has its invoice.
+    #[error("there is an invoice for the month from {0} on")]
     AlreadyIssued(Day),
     /// Plan and add-ons cost nothing.
     #[error("nothing is owed")]
@@ -41,65 +48,104 @@ pub enum IssueError {
     Database(#[from] db::Error),
 }
 
-/// Makes the tenant's invoice for the cycle of its plan that it is in, and with it for every charge that stands on no
-/// invoice. The first cycle of a tenant is paid from its first day on. Each cycle has one invoice, however many ask.
+impl From<ChargeError> for IssueError {
+    fn from(error: ChargeError) -> Self {
+        match error {
+            ChargeError::Amount(error) => Self::Amount(error),
+            ChargeError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<addon::SettleError> for IssueError {
+    fn from(error: addon::SettleError) -> Self {
+        match error {
+            addon::SettleError::Amount(error) => Self::Amount(error),
+            addon::SettleError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+/// Makes the tenant's invoice for the month that it is in: what is not charged of the plan's cycle, and every charge that
+/// stands on no invoice. The first cycle of a tenant is paid from its first day on. Each month has one invoice, however many
+/// ask. What is given back beyond what is asked for is carried over to the next one.
 ///
 /// # Errors
-/// As [`IssueError`] says.
+/// As [`IssueError`] says. After [`IssueError::NothingOwed`] the transaction may be committed.
 pub async fn issue(
     tx: &mut Tx,
     platform: &Platform,
     tenant: TenantId,
     due_in_days: Option<i64>,
 ) -> Result<SaasInvoice, IssueError> {
-    let days = due_in_days.unwrap_or(DUE_IN_DAYS);
-    ensure((0..=MAX_DUE_IN_DAYS).contains(&days), "dueInDays", "must be from 0 to 90")?;
-    let found = tenant::find(tx, platform, tenant).await?.ok_or(IssueError::UnknownTenant)?;
+    let days = match due_in_days {
+        Some(days) => days,
+        None => tenant::platform_settings(tx).await?.settings.invoice_due_days,
+    };
+    ensure((0..=tenant::MAX_DAYS).contains(&days), "dueInDays", "must be from 0 to 90")?;
     let scope = platform.within(tenant);
+    tenant::lock(tx, &scope).await?;
+    let found = tenant::find(tx, platform, tenant).await?.ok_or(IssueError::UnknownTenant)?;
     let plan = saas_plan::find(tx, platform, found.saas_plan).await?.ok_or(IssueError::UnknownTenant)?;
     let calendar = tenant::calendar(tx, &scope).await?;
     let today = calendar.today(platform.now());
-    let period = calendar.period(plan.spec.cycle, today);
-    let from = period.from.max(calendar.first());
-
-    let mut lines = Vec::new();
-    let price = period.share(plan.spec.price, from, period.until)?;
-    if price.units() > 0 {
-        let description = format!("{}, {from} – {}", plan.spec.name, period.last());
-        lines.push(InvoiceLine { description, amount: price, charge: None });
+    let month = calendar.period(Cycle::Monthly, today);
+    if store::invoice::is_issued(tx, &scope, month.from).await? {
+        return Err(IssueError::AlreadyIssued(month.from));
     }
-    for charge in addon::open_charges(tx, &scope, MAX_CHARGES).await? {
-        if charge.currency == plan.spec.currency {
-            let (description, amount) = (charge.description, charge.amount);
-            lines.push(InvoiceLine { description, amount, charge: Some(charge.id) });
-        }
-    }
-    let sum = lines.iter().try_fold(base::Minor::ZERO, |sum, line| sum.checked_add(line.amount))?;
-    if sum.units() == 0 {
+    addon::settle_all(tx, &scope).await?;
+    let own = plan_charge::charge_cycle(tx, &scope, &plan, &calendar, today).await?;
+    let mut charges = addon::open_charges(tx, &scope, MAX_CHARGES).await?;
+    charges.retain(|charge| charge.currency == plan.spec.currency);
+    // The plan itself comes first.
+    charges.sort_by_key(|charge| Some(charge.id) != own);
+    if charges.iter().all(|charge| charge.amount <= Minor::ZERO) {
         return Err(IssueError::NothingOwed);
     }
+    let mut lines: Vec<InvoiceLine> = charges
+        .into_iter()
+        .map(|charge| InvoiceLine {
+            description: charge.description,
+            amount: charge.amount,
+            charge: Some(charge.id),
+        })
+        .collect();
+    let sum = lines.iter().try_fold(Minor::ZERO, |sum, line| sum.checked_add(line.amount))?;
     let year = today.date().year();
+    let number = store::invoice::next_number(tx, i64::from(year)).await?;
+    let number = format!("SAAS-{year}-{number:06}");
+    if sum < Minor::ZERO {
+        let rest = Minor::ZERO.checked_sub(sum)?;
+        lines.push(InvoiceLine { description: CARRIED.to_owned(), amount: rest, charge: None });
+        let carried = (format!("Carried over from {number}"), sum);
+        plan_charge::carry(tx, &scope, &plan, month, carried).await?;
+    }
+    let amount = sum.max(Minor::ZERO);
+    let is_settled = amount == Minor::ZERO;
     let invoice = SaasInvoice {
         id: SaasInvoiceId::generate(platform.now()),
-        number: format!("SAAS-{year}-{:06}", store::next_number(tx, i64::from(year)).await?),
-        period_from: period.from,
-        period_until: period.until,
+        number,
+        period_from: month.from,
+        period_until: month.until,
         due_on: Day::new(today.date().saturating_add(days.days())),
         currency: plan.spec.currency,
-        amount: sum,
-        status: InvoiceStatus::Open,
-        note: String::new(),
+        amount,
+        status: if is_settled { InvoiceStatus::Paid } else { InvoiceStatus::Open },
+        note: if is_settled { SETTLED.to_owned() } else { String::new() },
         lines,
         version: Version::FIRST,
         created_at: platform.now(),
         updated_at: platform.now(),
     };
     // The number is given back with the transaction, which the caller drops.
-    if !store::insert(tx, &scope, &invoice).await? {
-        return Err(IssueError::AlreadyIssued(period.from));
+    if !store::invoice::insert(tx, &scope, &invoice).await? {
+        return Err(IssueError::AlreadyIssued(month.from));
     }
-    store::insert_lines(tx, &scope, &invoice).await?;
+    store::invoice::insert_lines(tx, &scope, &invoice).await?;
     tx.publish(&scope, &InvoiceCreated { invoice: invoice.id });
+    if is_settled {
+        tx.publish(&scope, &InvoicePaid { invoice: invoice.id });
+    }
     tx.audit(&scope, audit::Entry::new("saas_invoice.issue", "saas_invoice", invoice.id).after(&invoice));
     Ok(invoice)
 }

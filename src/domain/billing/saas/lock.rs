@@ -61,5 +61,5 @@ pub async fn panel_lock(conn: &mut Conn, scope: &Scope) -> db::Result<Option<Pan
 /// # Errors
 /// When the database cannot be read.
 pub async fn unpaid(conn: &mut Conn, scope: &Scope) -> db::Result<Vec<SaasInvoice>> {
-    store::open(conn, scope, MAX_NAMED).await
+    store::invoice::open(conn, scope, MAX_NAMED).await
 }

@@ -1,10 +1,17 @@
 //! What a tenant owes the platform: invoices for its plan and its add-ons.
 //!
-//! `issue` makes one · `settle` it is paid, or void · `lock` what is told to who is locked out.
+//! `account` how far the plan is charged · `plan_charge`, `change_plan` what it costs · `issue` makes an invoice · `settle` it is paid, or void · `isolate` who does not pay is locked out, and comes in again ·
+//! `lock` what is told to who is locked out · `round` what is due on one of a tenant's days · `jobs` does that for all.
 
+mod account;
+mod change_plan;
 mod event;
+mod isolate;
 mod issue;
+pub mod jobs;
 mod lock;
+mod plan_charge;
+mod round;
 mod settle;
 mod store;
 
@@ -15,8 +22,10 @@ use base::{
     Currency, Minor, SaasChargeId, SaasInvoiceId, Scope, Timestamp,
     page::{Page, PageRequest},
 };
+pub use change_plan::{ChangePlanError, change_plan};
 pub use event::{InvoiceCreated, InvoicePaid, InvoiceVoided};
 use foundation::{Conn, db};
+pub use isolate::{IsolateError, isolate};
 pub use issue::{IssueError, issue};
 pub use lock::{PanelLock, UnpaidInvoice, panel_lock, unpaid};
 use serde::Serialize;
@@ -44,7 +53,7 @@ pub struct SaasInvoice {
     pub id: SaasInvoiceId,
     /// Its number on the platform, such as `SAAS-2026-000001`: without gaps within a year.
     pub number: String,
-    /// The first day of the cycle that it is for.
+    /// The first day of the month that it is for.
     pub period_from: Day,
     /// The day behind its last one.
     pub period_until: Day,
@@ -77,7 +86,7 @@ pub struct InvoiceLine {
     pub description: String,
     /// How much.
     pub amount: Minor,
-    /// For which charge; null for the plan itself.
+    /// For which charge; null for what is carried over to the next invoice.
     #[serde(rename = "chargeId")]
     pub charge: Option<SaasChargeId>,
 }
@@ -101,7 +110,7 @@ pub enum LoadError {
 /// # Errors
 /// As [`LoadError`] says.
 pub async fn load(conn: &mut Conn, scope: &Scope, id: SaasInvoiceId) -> Result<SaasInvoice, LoadError> {
-    store::find(conn, scope, id).await?.ok_or(LoadError::NotFound)
+    store::invoice::find(conn, scope, id).await?.ok_or(LoadError::NotFound)
 }
 
 /// The tenant's invoices in the order of their making.
@@ -115,6 +124,6 @@ pub async fn list(
 ) -> Result<Page<SaasInvoice>, LoadError> {
     let after =
         request.after().map(str::parse).transpose().map_err(|_| Invalid::new("after", "is no cursor"))?;
-    let rows = store::list(conn, scope, after, i64::from(request.limit()) + 1).await?;
+    let rows = store::invoice::list(conn, scope, after, i64::from(request.limit()) + 1).await?;
     Ok(Page::cut(rows, request, |invoice| invoice.id.to_string()))
 }

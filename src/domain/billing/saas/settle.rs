@@ -1,10 +1,13 @@
 //! An invoice is paid, or void; a matter of the super admin.
 
-use base::{Platform, SaasInvoiceId, TenantId};
+use base::{Platform, SaasChargeId, SaasInvoiceId, Scope, TenantId};
 use foundation::{Tx, audit, db};
 
-use super::{InvoicePaid, InvoiceStatus, InvoiceVoided, SaasInvoice, store};
-use crate::domain::values::{Invalid, text};
+use super::{InvoicePaid, InvoiceStatus, InvoiceVoided, SaasInvoice, isolate::lift_settled, store};
+use crate::domain::{
+    tenant::{self, UpdateError},
+    values::{Invalid, text},
+};
 
 /// Why an invoice stays as it is.
 #[derive(Debug, thiserror::Error)]
@@ -18,12 +21,16 @@ pub enum SettleError {
     /// A value cannot be accepted.
     #[error("the note cannot be accepted")]
     Invalid(#[from] Invalid),
+    /// The tenant's panel cannot be opened.
+    #[error(transparent)]
+    Tenant(#[from] UpdateError),
     /// The database refused.
     #[error("the invoice cannot be stored")]
     Database(#[from] db::Error),
 }
 
-/// Notes that an invoice was paid, and how. It says nothing about the tenant's status.
+/// Notes that an invoice was paid, and how. The panel is open at the next request when it was the last one that locked it;
+/// what else locks it does so on.
 ///
 /// # Errors
 /// As [`SettleError`] says.
@@ -36,10 +43,12 @@ pub async fn pay(
 ) -> Result<SaasInvoice, SettleError> {
     let invoice = settle(tx, platform, tenant, id, InvoiceStatus::Paid, note).await?;
     tx.publish(&platform.within(tenant), &InvoicePaid { invoice: id });
+    lift_settled(tx, &platform.within(tenant)).await?;
     Ok(invoice)
 }
 
-/// Declares an invoice void, and says why. Its cycle may have another one, on which its charges stand.
+/// Declares an invoice void, and says why. Its cycle may have another one, on which its charges stand. A panel that it
+/// locked is open at the next request, as after a payment.
 ///
 /// # Errors
 /// As [`SettleError`] says.
@@ -51,9 +60,23 @@ pub async fn void(
     note: &str,
 ) -> Result<SaasInvoice, SettleError> {
     let invoice = settle(tx, platform, tenant, id, InvoiceStatus::Void, note).await?;
-    store::release_charges(tx, &platform.within(tenant), id).await?;
+    release(tx, &platform.within(tenant), &invoice).await?;
     tx.publish(&platform.within(tenant), &InvoiceVoided { invoice: id });
+    lift_settled(tx, &platform.within(tenant)).await?;
     Ok(invoice)
+}
+
+/// Lets go of what a void invoice asked for. The plan's price is looked up anew for the next one, unless the plan was
+/// changed meanwhile: what that cost was reckoned from this charge, which then stands on the next invoice as it is.
+async fn release(tx: &mut Tx, scope: &Scope, invoice: &SaasInvoice) -> db::Result<()> {
+    let charges: Vec<SaasChargeId> = invoice.lines.iter().filter_map(|line| line.charge).collect();
+    let mut account = store::account::find(tx, scope).await?;
+    let void = account.forget(&charges);
+    if void.is_some() {
+        store::account::put(tx, scope, &account).await?;
+    }
+    store::invoice::release_charges(tx, scope, invoice.id, void).await?;
+    Ok(())
 }
 
 async fn settle(
@@ -65,8 +88,9 @@ async fn settle(
     note: &str,
 ) -> Result<SaasInvoice, SettleError> {
     let scope = platform.within(tenant);
-    store::lock(tx, &scope, id).await?;
-    let before = store::find(tx, &scope, id).await?.ok_or(SettleError::NotFound)?;
+    tenant::lock(tx, &scope).await?;
+    store::invoice::lock(tx, &scope, id).await?;
+    let before = store::invoice::find(tx, &scope, id).await?.ok_or(SettleError::NotFound)?;
     if before.status != InvoiceStatus::Open {
         return Err(SettleError::NotOpen(before.status));
     }
@@ -77,7 +101,7 @@ async fn settle(
         updated_at: platform.now(),
         ..before.clone()
     };
-    store::update(tx, &scope, &after, before.version).await?;
+    store::invoice::update(tx, &scope, &after, before.version).await?;
     let act = if status == InvoiceStatus::Paid { "saas_invoice.pay" } else { "saas_invoice.void" };
     tx.audit(&scope, audit::Entry::new(act, "saas_invoice", id).before(&before).after(&after));
     Ok(after)

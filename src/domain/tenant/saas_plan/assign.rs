@@ -36,8 +36,8 @@ pub enum AssignError {
     Database(#[from] db::Error),
 }
 
-/// Gives a tenant another plan; a matter of the super admin. In force at its next request; the price at its next invoice.
-/// Where it uses more than the new plan allows, nothing is taken away.
+/// Gives a tenant another plan; a matter of the super admin. In force at its next request. What it costs within a cycle is
+/// for `billing::saas::change_plan`, which calls this. Where it uses more than the new plan allows, nothing is taken away.
 ///
 /// # Errors
 /// As [`AssignError`] says.

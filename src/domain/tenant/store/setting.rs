@@ -18,8 +18,16 @@ pub(in super::super) async fn find(conn: &mut Conn) -> Result<Option<StoredSetti
         .await?;
     let Some((value, version)) = row else { return Ok(None) };
     let value: serde_json::Value = serde_json::from_str(&value).map_err(foundation::db::Error::decode)?;
-    let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
-    let settings = PlatformSettings { payment_instructions: text("paymentInstructions") };
+    let usual = PlatformSettings::default();
+    let text = |name: &str| value[name].as_str().unwrap_or_default();
+    let days = |name: &str, usual: i64| value[name].as_i64().unwrap_or(usual);
+    let settings = PlatformSettings {
+        payment_instructions: text("paymentInstructions").to_owned(),
+        invoicing: text("invoicing").parse().unwrap_or(usual.invoicing),
+        invoice_due_days: days("invoiceDueDays", usual.invoice_due_days),
+        isolation: text("isolation").parse().unwrap_or(usual.isolation),
+        grace_days: days("graceDays", usual.grace_days),
+    };
     Ok(Some(StoredSettings { settings, version }))
 }
 

@@ -1,10 +1,15 @@
 //! The SQL of tenants.
 
+use std::collections::BTreeSet;
+
 use base::{Currency, SaasPlanId, TenantId, Timestamp};
-use foundation::{Conn, db::Result};
+use foundation::{
+    Conn,
+    db::{Result, dialect},
+};
 use sqlx::types::Json;
 
-use super::super::{IsolirProfile, Tenant, TenantSpec, TenantStatus};
+use super::super::{IsolationReason, IsolirProfile, Tenant, TenantSpec, TenantStatus};
 use crate::domain::values::Version;
 
 #[derive(sqlx::FromRow)]
@@ -18,6 +23,8 @@ struct Row {
     locale: String,
     saas_plan_id: SaasPlanId,
     status: TenantStatus,
+    standing: TenantStatus,
+    isolation: Json<BTreeSet<IsolationReason>>,
     service_stopped: bool,
     isolir_profile: Json<IsolirProfile>,
     version: Version,
@@ -39,6 +46,8 @@ impl From<Row> for Tenant {
             },
             saas_plan: row.saas_plan_id,
             status: row.status,
+            standing: row.standing,
+            isolation: row.isolation.0,
             service_stopped: row.service_stopped,
             isolir_profile: row.isolir_profile.0,
             version: row.version,
@@ -49,14 +58,14 @@ impl From<Row> for Tenant {
 }
 
 const SELECT: &str = "SELECT id, name, slug, realm, time_zone, currency, locale, saas_plan_id, status, \
-                      service_stopped, isolir_profile, version, created_at, updated_at FROM tenant WHERE ";
+                      standing, isolation, service_stopped, isolir_profile, version, created_at, updated_at FROM tenant WHERE ";
 
 /// `false` when the short name is taken.
 pub(in super::super) async fn insert(conn: &mut Conn, tenant: &Tenant) -> Result<bool> {
     conn.query(
-        "INSERT INTO tenant (id, name, slug, realm, time_zone, currency, locale, saas_plan_id, status, service_stopped, \
-         isolir_profile, version, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (slug) DO NOTHING",
+        "INSERT INTO tenant (id, name, slug, realm, time_zone, currency, locale, saas_plan_id, status, standing, \
+         isolation, service_stopped, isolir_profile, version, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (slug) DO NOTHING",
     )
     .bind(tenant.id)
     .bind(&tenant.spec.name)
@@ -67,6 +76,8 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: &Tenant) -> Result
     .bind(&tenant.spec.locale)
     .bind(tenant.saas_plan)
     .bind(tenant.status)
+    .bind(tenant.standing)
+    .bind(Json(&tenant.isolation))
     .bind(tenant.service_stopped)
     .bind(Json(&tenant.isolir_profile))
     .bind(tenant.version)
@@ -80,8 +91,8 @@ pub(in super::super) async fn insert(conn: &mut Conn, tenant: &Tenant) -> Result
 pub(in super::super) async fn update(conn: &mut Conn, tenant: &Tenant, version: Version) -> Result<bool> {
     conn.query(
         "UPDATE tenant SET name = $3, slug = $4, realm = $5, time_zone = $6, currency = $7, locale = $8, \
-         saas_plan_id = $9, status = $10, service_stopped = $11, isolir_profile = $12, version = $13, \
-         updated_at = $14 \
+         saas_plan_id = $9, status = $10, standing = $11, isolation = $12, service_stopped = $13, \
+         isolir_profile = $14, version = $15, updated_at = $16 \
          WHERE id = $1 AND version = $2",
     )
     .bind(tenant.id)
@@ -94,12 +105,24 @@ pub(in super::super) async fn update(conn: &mut Conn, tenant: &Tenant, version: 
     .bind(&tenant.spec.locale)
     .bind(tenant.saas_plan)
     .bind(tenant.status)
+    .bind(tenant.standing)
+    .bind(Json(&tenant.isolation))
     .bind(tenant.service_stopped)
     .bind(Json(&tenant.isolir_profile))
     .bind(tenant.version)
     .bind(tenant.updated_at)
     .execute_optional()
     .await
+}
+
+/// Nobody else changes the row until the commit; rows that refer to it may still be made.
+pub(in super::super) async fn lock(conn: &mut Conn, id: TenantId) -> Result<()> {
+    let text = dialect(
+        "SELECT id FROM tenant WHERE id = $1",
+        "SELECT id FROM tenant WHERE id = $1 FOR NO KEY UPDATE",
+    );
+    let _found: Option<(TenantId,)> = conn.query(text).bind(id).fetch_optional().await?;
+    Ok(())
 }
 
 /// Does another tenant have the short name?

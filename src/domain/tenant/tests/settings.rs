@@ -2,7 +2,9 @@
 
 use foundation::testing::TestDb;
 
-use crate::domain::tenant::{PlatformSettings, SettingsError, platform_settings, set_platform_settings};
+use crate::domain::tenant::{
+    Handling, PlatformSettings, SettingsError, platform_settings, set_platform_settings,
+};
 
 foundation::battery! { settings_are_versioned }
 
@@ -11,9 +13,18 @@ async fn settings_are_versioned(db: TestDb) {
     let mut tx = db.begin().await.unwrap();
     let first = platform_settings(&mut tx).await.unwrap();
     assert_eq!(first.settings, PlatformSettings::default());
-    let bank = PlatformSettings { payment_instructions: " BCA 123 \n an. RRNet ".into() };
+    let bank = PlatformSettings {
+        payment_instructions: " BCA 123 \n an. RRNet ".into(),
+        isolation: Handling::Manual,
+        grace_days: 3,
+        ..PlatformSettings::default()
+    };
     let set = set_platform_settings(&mut tx, &platform, Some(first.version), bank.clone()).await.unwrap();
     assert_eq!(set.settings.payment_instructions, "BCA 123 \n an. RRNet");
+    assert_eq!((set.settings.isolation, set.settings.grace_days), (Handling::Manual, 3));
+    let long = PlatformSettings { invoice_due_days: 91, ..PlatformSettings::default() };
+    let refused = set_platform_settings(&mut tx, &platform, None, long).await;
+    assert!(matches!(refused, Err(SettingsError::Invalid(_))));
     let late =
         set_platform_settings(&mut tx, &platform, Some(first.version), PlatformSettings::default()).await;
     assert!(matches!(late, Err(SettingsError::Stale(_))));

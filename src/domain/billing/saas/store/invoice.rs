@@ -8,7 +8,7 @@ use foundation::{
     db::{Result, bulk, dialect},
 };
 
-use super::{InvoiceLine, InvoiceStatus, SaasInvoice};
+use super::super::{InvoiceLine, InvoiceStatus, SaasInvoice};
 use crate::domain::values::{Day, Version};
 
 #[derive(sqlx::FromRow)]
@@ -31,7 +31,7 @@ const SELECT: &str = "SELECT id, number, period_from, period_until, due_on, curr
                       created_at, updated_at FROM saas_invoice WHERE tenant_id = $1 AND ";
 
 /// The next number of the year. Whoever takes one holds it until the commit, so that a rollback leaves no gap.
-pub(super) async fn next_number(conn: &mut Conn, year: i64) -> Result<i64> {
+pub(in super::super) async fn next_number(conn: &mut Conn, year: i64) -> Result<i64> {
     let (number,): (i64,) = conn
         .query(
             "INSERT INTO saas_invoice_number (year, last) VALUES ($1, 1) \
@@ -45,7 +45,7 @@ pub(super) async fn next_number(conn: &mut Conn, year: i64) -> Result<i64> {
 }
 
 /// `false` when the cycle has its invoice.
-pub(super) async fn insert(conn: &mut Conn, scope: &Scope, invoice: &SaasInvoice) -> Result<bool> {
+pub(in super::super) async fn insert(conn: &mut Conn, scope: &Scope, invoice: &SaasInvoice) -> Result<bool> {
     conn.query(
         "INSERT INTO saas_invoice (tenant_id, id, number, period_from, period_until, due_on, currency, amount, status, \
          note, version, created_at, updated_at) \
@@ -69,7 +69,11 @@ pub(super) async fn insert(conn: &mut Conn, scope: &Scope, invoice: &SaasInvoice
 }
 
 /// Its lines, and that their charges stand on it: a charge that stands on another one is refused by its key.
-pub(super) async fn insert_lines(conn: &mut Conn, scope: &Scope, invoice: &SaasInvoice) -> Result<()> {
+pub(in super::super) async fn insert_lines(
+    conn: &mut Conn,
+    scope: &Scope,
+    invoice: &SaasInvoice,
+) -> Result<()> {
     let lines: Vec<(i64, &InvoiceLine)> = (1..).zip(&invoice.lines).collect();
     bulk::insert(
         conn,
@@ -102,17 +106,82 @@ pub(super) async fn insert_lines(conn: &mut Conn, scope: &Scope, invoice: &SaasI
     .map(drop)
 }
 
-/// Lets go of the charges of an invoice.
-pub(super) async fn release_charges(conn: &mut Conn, scope: &Scope, id: SaasInvoiceId) -> Result<u64> {
-    conn.query("DELETE FROM saas_charge_invoiced WHERE tenant_id = $1 AND invoice_id = $2")
+/// Lets go of the charges of an invoice but `kept`, which is void with it.
+pub(in super::super) async fn release_charges(
+    conn: &mut Conn,
+    scope: &Scope,
+    id: SaasInvoiceId,
+    kept: Option<SaasChargeId>,
+) -> Result<u64> {
+    let mut query = conn
+        .query("DELETE FROM saas_charge_invoiced WHERE tenant_id = $1 AND invoice_id = $2")
         .bind(scope.tenant())
-        .bind(id)
-        .execute()
-        .await
+        .bind(id);
+    if let Some(kept) = kept {
+        query = query.push(" AND charge_id <> ").push_bind(kept);
+    }
+    query.execute().await
+}
+
+/// Has the month that begins on `from` an invoice?
+pub(in super::super) async fn is_issued(conn: &mut Conn, scope: &Scope, from: Day) -> Result<bool> {
+    let found: Option<(SaasInvoiceId,)> = conn
+        .query("SELECT id FROM saas_invoice WHERE tenant_id = $1 AND period_from = $2 AND status <> 'void'")
+        .bind(scope.tenant())
+        .bind(from)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Marks open invoices that were due before `today` as overdue: gives those that were not before.
+pub(in super::super) async fn mark_overdue(
+    conn: &mut Conn,
+    scope: &Scope,
+    today: Day,
+) -> Result<Vec<SaasInvoiceId>> {
+    let rows: Vec<(SaasInvoiceId,)> = conn
+        .query(
+            "UPDATE saas_invoice SET overdue_at = $2 \
+             WHERE tenant_id = $1 AND status = 'open' AND overdue_at IS NULL AND due_on < $3 RETURNING id",
+        )
+        .bind(scope.tenant())
+        .bind(scope.now())
+        .bind(today)
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Marks open invoices that were due before `day` (`None` for all) and never locked the panel; says how many.
+pub(in super::super) async fn mark_causes(conn: &mut Conn, scope: &Scope, day: Option<Day>) -> Result<u64> {
+    let mut query = conn
+        .query(
+            "UPDATE saas_invoice SET isolated_at = $2 \
+             WHERE tenant_id = $1 AND status = 'open' AND isolated_at IS NULL",
+        )
+        .bind(scope.tenant())
+        .bind(scope.now());
+    if let Some(day) = day {
+        query = query.push(" AND due_on < ").push_bind(day);
+    }
+    query.execute().await
+}
+
+/// Is an invoice unpaid that locked the panel?
+pub(in super::super) async fn has_causes(conn: &mut Conn, scope: &Scope) -> Result<bool> {
+    let found: Option<(SaasInvoiceId,)> = conn
+        .query(
+            "SELECT id FROM saas_invoice WHERE tenant_id = $1 AND status = 'open' AND isolated_at IS NOT NULL LIMIT 1",
+        )
+        .bind(scope.tenant())
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Nobody else changes the invoice until the commit.
-pub(super) async fn lock(conn: &mut Conn, scope: &Scope, id: SaasInvoiceId) -> Result<()> {
+pub(in super::super) async fn lock(conn: &mut Conn, scope: &Scope, id: SaasInvoiceId) -> Result<()> {
     let text = "SELECT id FROM saas_invoice WHERE tenant_id = $1 AND id = $2";
     let _found: Option<(SaasInvoiceId,)> = conn
         .query(dialect(text, "SELECT id FROM saas_invoice WHERE tenant_id = $1 AND id = $2 FOR UPDATE"))
@@ -123,7 +192,7 @@ pub(super) async fn lock(conn: &mut Conn, scope: &Scope, id: SaasInvoiceId) -> R
     Ok(())
 }
 
-pub(super) async fn update(
+pub(in super::super) async fn update(
     conn: &mut Conn,
     scope: &Scope,
     invoice: &SaasInvoice,
@@ -144,13 +213,17 @@ pub(super) async fn update(
     .await
 }
 
-pub(super) async fn find(conn: &mut Conn, scope: &Scope, id: SaasInvoiceId) -> Result<Option<SaasInvoice>> {
+pub(in super::super) async fn find(
+    conn: &mut Conn,
+    scope: &Scope,
+    id: SaasInvoiceId,
+) -> Result<Option<SaasInvoice>> {
     let query = conn.query(SELECT).push("id = $2").bind(scope.tenant()).bind(id);
     let row: Option<Row> = query.fetch_optional().await?;
     Ok(with_lines(conn, scope, row.into_iter().collect()).await?.pop())
 }
 
-pub(super) async fn list(
+pub(in super::super) async fn list(
     conn: &mut Conn,
     scope: &Scope,
     after: Option<SaasInvoiceId>,
@@ -165,7 +238,7 @@ pub(super) async fn list(
 }
 
 /// Those that are to be paid, the longest due first.
-pub(super) async fn open(conn: &mut Conn, scope: &Scope, limit: i64) -> Result<Vec<SaasInvoice>> {
+pub(in super::super) async fn open(conn: &mut Conn, scope: &Scope, limit: i64) -> Result<Vec<SaasInvoice>> {
     let query = conn.query(SELECT).push("status = 'open' ORDER BY due_on, id LIMIT $2");
     let rows = query.bind(scope.tenant()).bind(limit).fetch_all().await?;
     with_lines(conn, scope, rows).await

@@ -1,5 +1,9 @@
 //! The platform's invoices, on both databases.
 
+mod isolation;
+mod jobs;
+mod plan_change;
+
 use base::{Minor, Platform, SaasInvoiceId, TenantId, page::PageRequest};
 use foundation::testing::{NOW, TestDb};
 
@@ -19,7 +23,7 @@ foundation::battery! {
 }
 
 /// A tenant since 2026-11-22 whose plan costs 300,000 a month.
-async fn tenant(db: &TestDb) -> TenantId {
+pub(super) async fn a_tenant(db: &TestDb) -> TenantId {
     let platform = db.platform();
     let mut tx = db.begin().await.unwrap();
     let pro = SaasPlanSpec { limits: [(tenant::Limit::Routers, 5)].into(), ..price("pro", 300_000) };
@@ -30,16 +34,16 @@ async fn tenant(db: &TestDb) -> TenantId {
     made.id
 }
 
-fn price(code: &str, units: i64) -> SaasPlanSpec {
+pub(super) fn price(code: &str, units: i64) -> SaasPlanSpec {
     SaasPlanSpec::unlimited(code, code, Minor::new(units))
 }
 
-fn on(db: &TestDb, day: &str) -> Platform {
+pub(super) fn on(db: &TestDb, day: &str) -> Platform {
     Platform { now: format!("{day}T12:00:00+07:00").parse().unwrap(), ..db.platform() }
 }
 
 async fn plan_and_charges_stand_on_one_invoice(db: TestDb) {
-    let tenant = tenant(&db).await;
+    let tenant = a_tenant(&db).await;
     let scope = db.platform().within(tenant);
     let mut tx = db.begin().await.unwrap();
     let routers = addon::find_by_code(&mut tx, "extra_router").await.unwrap().unwrap();
@@ -76,7 +80,7 @@ async fn plan_and_charges_stand_on_one_invoice(db: TestDb) {
     let missing = pay(&mut tx, &platform, tenant, SaasInvoiceId::generate(NOW), "").await;
     assert!(matches!(missing, Err(SettleError::NotFound)));
     let december = issue(&mut tx, &on(&db, "2026-12-01"), tenant, None).await.unwrap();
-    assert_eq!((december.lines.len(), december.amount.units()), (1, 300_000));
+    assert_eq!((december.lines.len(), december.amount.units()), (2, 360_000), "with the add-on's new month");
     tx.commit().await.unwrap();
     let page = list(&mut conn, &scope, &PageRequest::new(Some(2), None)).await.unwrap();
     assert!(page.rows.len() == 2 && page.next.is_some());
@@ -85,12 +89,19 @@ async fn plan_and_charges_stand_on_one_invoice(db: TestDb) {
     let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
     assert_eq!(
         kinds,
-        ["invoice_created", "invoice_voided", "invoice_created", "invoice_paid", "invoice_created"]
+        [
+            "invoice_created",
+            "invoice_voided",
+            "invoice_created",
+            "invoice_paid",
+            "saas_charge_recorded",
+            "invoice_created"
+        ]
     );
 }
 
 async fn a_cycle_has_one_invoice_however_many_ask(db: TestDb) {
-    let tenant = tenant(&db).await;
+    let tenant = a_tenant(&db).await;
     let db = std::sync::Arc::new(db);
     let start = std::sync::Arc::new(tokio::sync::Barrier::new(4));
     let mut racers = tokio::task::JoinSet::new();
@@ -123,10 +134,10 @@ async fn a_cycle_has_one_invoice_however_many_ask(db: TestDb) {
 }
 
 async fn who_is_locked_out_learns_what_is_unpaid(db: TestDb) {
-    let tenant = tenant(&db).await;
+    let tenant = a_tenant(&db).await;
     let scope = db.platform().within(tenant);
     let mut tx = db.begin().await.unwrap();
-    let settings = PlatformSettings { payment_instructions: "BCA 123".into() };
+    let settings = PlatformSettings { payment_instructions: "BCA 123".into(), ..PlatformSettings::default() };
     tenant::set_platform_settings(&mut tx, &db.platform(), None, settings).await.unwrap();
     let invoice = issue(&mut tx, &on(&db, "2026-11-25"), tenant, Some(3)).await.unwrap();
     assert_eq!(panel_lock(&mut tx, &scope).await.unwrap(), None, "the panel is open");

@@ -1,0 +1,121 @@
+//! What a tenant's plan costs: charged ahead with each cycle, and evened out when the plan changes within one.
+
+use base::{Currency, Minor, SaasChargeId, Scope, money::AmountOutOfRange};
+use foundation::{Tx, db};
+
+use super::{account::Paid, store};
+use crate::domain::{
+    addon::{self, PlanCharge},
+    tenant::{
+        Calendar,
+        saas_plan::{Period, SaasPlan},
+    },
+    values::Day,
+};
+
+/// Why a plan cannot be charged.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ChargeError {
+    #[error(transparent)]
+    Amount(#[from] AmountOutOfRange),
+    #[error(transparent)]
+    Database(#[from] db::Error),
+}
+
+/// Charges what is not charged of the plan's cycle that `today` lies in. A free plan costs nothing, and nothing is recorded.
+pub(super) async fn charge_cycle(
+    tx: &mut Tx,
+    scope: &Scope,
+    plan: &SaasPlan,
+    calendar: &Calendar,
+    today: Day,
+) -> Result<Option<SaasChargeId>, ChargeError> {
+    let mut account = store::account::find(tx, scope).await?;
+    let cycle = calendar.period(plan.spec.cycle, today);
+    let Some(days) = account.uncharged(cycle, calendar.first(), cycle.until) else { return Ok(None) };
+    if plan.spec.price == Minor::ZERO {
+        return Ok(None);
+    }
+    let mut paid = ahead(plan, cycle, days.from);
+    paid.charge = record(tx, scope, plan, &paid, days, "", paid.whole()?).await?;
+    let charge = paid.charge;
+    account.charge(paid);
+    store::account::put(tx, scope, &account).await?;
+    Ok(charge)
+}
+
+/// Evens out a change from one plan to another at `today`. What is charged ahead for the old one is given back, and the rest
+/// of the cycle is charged for the new one; where nothing is charged ahead, the old one's days are charged up to today.
+pub(super) async fn even_out(
+    tx: &mut Tx,
+    scope: &Scope,
+    (from, to): (&SaasPlan, &SaasPlan),
+    calendar: &Calendar,
+    today: Day,
+) -> Result<(), ChargeError> {
+    let mut account = store::account::find(tx, scope).await?;
+    if let Some(old) = account.ahead(today) {
+        let days = Period { from: today.max(old.from), until: old.cycle.until };
+        let back = Minor::ZERO.checked_sub(old.rest(today)?)?;
+        record(tx, scope, from, old, days, " given back", back).await?;
+        let cycle = calendar.period(to.spec.cycle, today);
+        let new = ahead(to, cycle, today);
+        let days = Period { from: today, until: cycle.until };
+        record(tx, scope, to, &new, days, "", new.whole()?).await?;
+        account.charge(new);
+    } else {
+        let cycle = calendar.period(from.spec.cycle, today);
+        if let Some(days) = account.uncharged(cycle, calendar.first(), today) {
+            let old = ahead(from, cycle, days.from);
+            let amount = cycle.share(old.price, days.from, days.until)?;
+            record(tx, scope, from, &old, days, "", amount).await?;
+        }
+        account.paid = None;
+        account.settle(today);
+    }
+    Ok(store::account::put(tx, scope, &account).await?)
+}
+
+/// Records what stands on no invoice because it would fall below nothing.
+pub(super) async fn carry(
+    tx: &mut Tx,
+    scope: &Scope,
+    plan: &SaasPlan,
+    month: Period,
+    (description, amount): (String, Minor),
+) -> db::Result<()> {
+    let (plan, currency, price) = (plan.id, plan.spec.currency, Minor::ZERO);
+    let charge = PlanCharge { plan, description, price, currency, amount, cycle: month, days: month };
+    addon::record_plan_charge(tx, scope, charge).await.map(drop)
+}
+
+/// The plan, charged from a day of a cycle to its end.
+const fn ahead(plan: &SaasPlan, cycle: Period, from: Day) -> Paid {
+    let currency: Currency = plan.spec.currency;
+    Paid { price: plan.spec.price, currency, cycle, from, charge: None }
+}
+
+/// Nothing is recorded of nothing.
+async fn record(
+    tx: &mut Tx,
+    scope: &Scope,
+    plan: &SaasPlan,
+    paid: &Paid,
+    days: Period,
+    what: &str,
+    amount: Minor,
+) -> db::Result<Option<SaasChargeId>> {
+    if amount == Minor::ZERO {
+        return Ok(None);
+    }
+    let charge = PlanCharge {
+        plan: plan.id,
+        description: format!("{}{what}, {} – {}", plan.spec.name, days.from, days.last()),
+        price: paid.price,
+        currency: paid.currency,
+        amount,
+        cycle: paid.cycle,
+        days,
+    };
+    Ok(Some(addon::record_plan_charge(tx, scope, charge).await?.id))
+}
