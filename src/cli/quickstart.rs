@@ -39,7 +39,8 @@ pub(super) fn run(arguments: SettingArguments) -> Outcome {
         }
         let welcome = demo::prepare(daemon.state()).await.map_err(Failure::start)?;
         greet(&daemon, &welcome, &data, &path);
-        serve::serve(daemon, again, filter).await
+        // On the heap: it is all that the daemon is made of.
+        Box::pin(serve::serve(daemon, again, filter)).await
     })
 }
 

@@ -20,7 +20,7 @@ pub(super) fn run(sources: Sources) -> Outcome {
     let (metrics, filter) = start_telemetry(&config)?;
     runtime()?.block_on(async move {
         let daemon = Daemon::bind(config, Clock::system(), metrics).await.map_err(Failure::start)?;
-        serve(daemon, sources, filter).await
+        Box::pin(serve(daemon, sources, filter)).await
     })
 }
 
