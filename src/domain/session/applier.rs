@@ -193,7 +193,8 @@ impl Applier<'_> {
         // The last goes with the position, if there is room.
         let last = (others + restarts.len() == 0).then(|| parts.pop()).flatten().unwrap_or_default();
         for part in parts {
-            let mut tx = self.db.begin_bulk().await?;
+            // The position, committed last, makes them durable: without it they are written again.
+            let mut tx = self.db.begin_bulk_unsynced().await?;
             if !part.write(&mut tx).await? {
                 tx.rollback().await?;
                 return Err(Failure::Overtaken);
