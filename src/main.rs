@@ -5,10 +5,6 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-/// With `override` it serves SQLite's C code too.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     rrnetd::cli::Arguments::parse().run()
 }
