@@ -9,7 +9,7 @@ use foundation::{
 use super::{Failure, Outcome, say, serve::runtime};
 use crate::{
     config::{Config, Sources},
-    domain::access::{self, Authority, Cost, PasswordPool, Role, User},
+    domain::access::{self, Authority, Cost, NewUser, PasswordPool, Role, User},
 };
 
 pub(super) fn migrate(sources: &Sources) -> Outcome {
@@ -19,6 +19,30 @@ pub(super) fn migrate(sources: &Sources) -> Outcome {
         let migrated = db.migrate(Clock::system().wall()).await.map_err(Failure::start)?;
         db.close().await;
         say(&format!("database {}: {} migrations applied", migrated.database, migrated.applied));
+        Ok(())
+    })
+}
+
+/// Makes a super admin with a random password: the only way in on a platform that has nobody yet.
+pub(super) fn create(sources: &Sources, login: &str) -> Outcome {
+    let config = super::load(sources)?;
+    runtime()?.block_on(async {
+        let db = open(&config).await?;
+        let platform = Platform::system("cli.create_admin", Clock::system().wall());
+        let pool = PasswordPool::new(Cost::STANDARD).map_err(Failure::running)?;
+        let prepared = pool.prepare(None).await.map_err(Failure::running)?;
+        let mut tx = db.begin().await.map_err(Failure::running)?;
+        let own = Authority::of(Role::SuperAdmin);
+        let user = access::create_user(&mut tx, &platform, &own, NewUser::super_admin(login), &prepared)
+            .await
+            .map_err(Failure::start)?;
+        tx.commit().await.map_err(Failure::running)?;
+        db.close().await;
+        let password = prepared.generated.as_ref().map_or("", |password| password.expose());
+        say(&format!(
+            "the password of the super admin {} is {password}\nit is asked to be replaced at the first sign-in",
+            user.login
+        ));
         Ok(())
     })
 }

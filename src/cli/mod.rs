@@ -80,6 +80,13 @@ enum AuditCommand {
 
 #[derive(Debug, Subcommand)]
 enum AdminCommand {
+    /// Make a super admin with a random password, shown once: the first way in after `serve` or `migrate`
+    Create {
+        /// The login
+        login: String,
+        #[command(flatten)]
+        settings: SettingArguments,
+    },
     /// Give a platform person a new random password, shown once
     ResetPassword {
         /// The login
@@ -138,6 +145,9 @@ impl Arguments {
             Command::Quickstart(settings) => quickstart::run(settings),
             Command::Migrate(settings) => admin::migrate(&settings.sources()),
             Command::CheckConfig(settings) => check_config(&settings.sources()),
+            Command::Admin(AdminCommand::Create { login, settings }) => {
+                admin::create(&settings.sources(), &login)
+            }
             Command::Admin(AdminCommand::ResetPassword { login, settings }) => {
                 admin::reset_password(&settings.sources(), &login)
             }

@@ -63,7 +63,7 @@ fn replacement(api: &str, login: &str, password: &str) -> String {
         "read -rp 'New password (10 characters or more): ' NEW; \
          curl -fsS {api}/login {json} -d '{{\"login\":\"{login}\",\"password\":\"{password}\"}}' \
          | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/' \
-         | xargs -I TOKEN curl -fsS -X POST {api}/me/password -H 'Authorization: Bearer TOKEN' {json} \
+         | xargs -I TOKEN curl --fail-with-body -sS -X POST {api}/me/password -H 'Authorization: Bearer TOKEN' {json} \
          -d \"{{\\\"current\\\":\\\"{password}\\\",\\\"new\\\":\\\"$NEW\\\"}}\" && echo replaced"
     )
 }

@@ -123,14 +123,10 @@ async fn make_admin(db: &Db, clock: &Clock) -> Result<Option<SecretString>, Demo
     }
     let prepared = PasswordPool::new(Cost::STANDARD).map_err(store)?.prepare(None).await.map_err(store)?;
     let mut tx = db.begin().await?;
-    let admin = NewUser {
-        login: ADMIN.to_owned(),
-        name: "Super admin".to_owned(),
-        role: Role::SuperAdmin,
-        role_id: None,
-    };
     let own = Authority::of(Role::SuperAdmin);
-    access::create_user(&mut tx, &platform, &own, admin, &prepared).await.map_err(store)?;
+    access::create_user(&mut tx, &platform, &own, NewUser::super_admin(ADMIN), &prepared)
+        .await
+        .map_err(store)?;
     tx.commit().await?;
     Ok(prepared.generated)
 }

@@ -42,6 +42,11 @@ impl Api {
 
     /// Signs in; else the status.
     pub(crate) fn try_sign_in(daemon: &Daemon, password: &str) -> Result<Self, u16> {
+        Self::try_sign_in_as(daemon, "admin", password)
+    }
+
+    /// The same for somebody else.
+    pub(crate) fn try_sign_in_as(daemon: &Daemon, login: &str, password: &str) -> Result<Self, u16> {
         let mut api = Self {
             runtime: Builder::new_current_thread().enable_all().build().unwrap(),
             client: client(),
@@ -49,7 +54,7 @@ impl Api {
             token: String::new(),
             tenant: None,
         };
-        let body = json!({ "login": "admin", "password": password });
+        let body = json!({ "login": login, "password": password });
         let (status, answer, _) = api.call(Method::POST, "/login", None, Some(&body));
         if status != 200 {
             return Err(status);

@@ -187,6 +187,10 @@ fn the_other_commands_work_beside_a_running_daemon() {
     let new = between(&reset, "the new password of admin is ", "\n").unwrap().to_owned();
     assert_eq!(Api::try_sign_in(&daemon, &old).err(), Some(401));
     assert!(Api::try_sign_in(&daemon, &new).is_ok());
+    let created = done(run(&["admin", "create", "Second", "--config", config]));
+    let second = between(&created, "the password of the super admin second is ", "\n").unwrap().to_owned();
+    assert!(Api::try_sign_in_as(&daemon, "second", &second).is_ok());
+    refused(Ok(run(&["admin", "create", "second", "--config", config])), &["login"]);
     let nobody = run(&["admin", "reset-password", "nobody", "--config", config]);
     refused(Ok(nobody), &["nobody"]);
 }

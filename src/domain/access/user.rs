@@ -62,6 +62,19 @@ pub struct NewUser {
     pub role_id: Option<RoleId>,
 }
 
+impl NewUser {
+    /// A super admin of the platform.
+    #[must_use]
+    pub fn super_admin(login: &str) -> Self {
+        Self {
+            login: login.to_owned(),
+            name: "Super admin".to_owned(),
+            role: Role::SuperAdmin,
+            role_id: None,
+        }
+    }
+}
+
 /// What may be changed of a person; `None` leaves it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserChange {
@@ -341,7 +354,8 @@ async fn role_permissions(
     role: Role,
     id: Option<RoleId>,
 ) -> Result<Permissions, UserError> {
-    ensure((role == Role::Custom) == id.is_some(), "roleId", "belongs to the role custom, and to no other")?;
+    ensure(role == Role::Custom || id.is_none(), "roleId", "belongs to the role custom alone: leave it out")?;
+    ensure(role != Role::Custom || id.is_some(), "roleId", "must be given with the role custom")?;
     let Some(id) = id else { return Ok(role.permissions()) };
     let held = match tenant_of(origin) {
         Some(tenant) => store::role::hold(tx, &origin.act().clone().within(tenant), id).await?,
