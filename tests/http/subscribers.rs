@@ -14,6 +14,28 @@ foundation::battery! {
     suspended_ended_and_resumed,
     isolated_for_reasons_that_are_lifted_one_by_one,
     another_tenants_subscribers_are_not_there,
+    who_may_not_lift_may_not_remove,
+}
+
+/// Removed and made anew under the same name, it would be free of its isolation.
+async fn who_may_not_lift_may_not_remove(db: TestDb) {
+    let net = Network::new(db).await;
+    let (rig, owner) = (&net.rig, &net.tenant.owner);
+    rig.user(Some(&net.tenant.scope), "agen", Role::Reseller).await;
+    let reseller = rig.login("agen", Some("warga")).await;
+    let path = net.subscriber("budi", "rahasia").await;
+    for (act, needed, undo) in
+        [("isolate", "isolir.write", "lift"), ("suspend", "subscriber.suspend", "resume")]
+    {
+        let body = if act == "isolate" { json!({ "reason": "manual" }) } else { json!({}) };
+        rig.post(&format!("{path}/{act}")).token(owner).json(&body).send().await.expect(200);
+        let refused = rig.delete(&path).token(&reseller).header("if-match", "*").send().await;
+        assert_eq!(refused.problem("permission_missing")["detail"], format!("it is {needed}"));
+        let refused = rig.post(&format!("{path}/end")).token(&reseller).json(&json!({})).send().await;
+        assert_eq!(refused.problem("permission_missing")["detail"], format!("it is {needed}"));
+        rig.post(&format!("{path}/{undo}")).token(owner).json(&body).send().await.expect(200);
+    }
+    rig.delete(&path).token(&reseller).header("if-match", "*").send().await.expect(204);
 }
 
 async fn a_subscriber_is_made_found_changed_and_removed(db: TestDb) {

@@ -236,9 +236,26 @@ async fn delete(
     IfMatch(seen): IfMatch,
 ) -> Result<StatusCode, Problem> {
     let mut tx = cx.begin().await?;
+    may_go(&cx, &subscriber::find(&mut tx, &cx.scope, id).await?.ok_or(Problem::new(Code::NotFound))?)?;
     subscriber::delete(&mut tx, &cx.scope, id, seen).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whoever may not lift an isolation or a suspension may not remove who is under one either: made anew under the same name,
+/// the subscriber would be free of it.
+fn may_go(cx: &CallContext, subscriber: &Subscriber) -> Result<(), Problem> {
+    let suspended = subscriber.status == Status::Suspended;
+    let needed = [
+        (subscriber.overlay.isolated(), Permission::IsolirWrite),
+        (suspended, Permission::SubscriberSuspend),
+    ];
+    match needed.into_iter().find(|(applies, permission)| *applies && !cx.caller.may(*permission)) {
+        Some((_, permission)) => {
+            Err(Problem::new(Code::PermissionMissing).detail(format!("it is {permission}")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Another plan.
@@ -309,6 +326,7 @@ async fn end(
     IfMatchGiven(seen): IfMatchGiven,
 ) -> Result<Versioned<Subscriber>, Problem> {
     let mut tx = cx.begin().await?;
+    may_go(&cx, &subscriber::find(&mut tx, &cx.scope, id).await?.ok_or(Problem::new(Code::NotFound))?)?;
     let subscriber = subscriber::end(&mut tx, &cx.scope, id, seen).await?;
     tx.commit().await?;
     Ok(Versioned(subscriber.version, subscriber))
