@@ -88,7 +88,7 @@ impl Observer {
         for router in self.live.routers() {
             let view = router.view();
             if self.directory.ready() && self.directory.router(router.id()).is_none() {
-                self.live.forget_router(router.id());
+                self.live.forget_router(router.id(), self.clock.wall());
                 self.noted.remove(&router.id());
                 continue;
             }

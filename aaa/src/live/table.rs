@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use base::{Now, RouterId, SessionId, SubscriberId, TenantId};
+use base::{Now, RouterId, SessionId, SubscriberId, TenantId, Timestamp};
 use parking_lot::Mutex;
 use siphasher::{
     sip::SipHasher13,
@@ -132,8 +132,13 @@ impl Live {
         self.routers.generation()
     }
 
-    /// Forgets a router that was deleted.
-    pub fn forget_router(&self, id: RouterId) {
+    /// Forgets a router that was deleted. Nobody will tell of its sessions any more: they are over, as if it had restarted
+    /// at `at`, and their subscribers may log in elsewhere.
+    pub fn forget_router(&self, id: RouterId, at: Timestamp) {
+        if let Some(router) = self.find_router(id) {
+            router.void_all(at);
+            self.void_pending.store(true, Ordering::Release);
+        }
         self.routers.forget(id);
     }
 

@@ -83,6 +83,22 @@ fn accounting_on_voids_at_once_and_is_closed_in_one_round() {
 }
 
 #[test]
+fn the_sessions_of_a_router_that_was_deleted_are_over() {
+    let bench = Bench::new();
+    let other = router(&bench.live, 1, 2);
+    bench.apply(0, &on(b"81000001", event(Status::Start, 0, None)));
+    bench.apply_at(&other, 0, &on(b"81000002", event(Status::Start, 0, None)));
+    assert_eq!(bench.online(1), 2);
+    bench.live.forget_router(bench.router.id(), at(10));
+    assert_eq!(bench.online(10), 1, "its subscriber may log in elsewhere");
+    let [closed] = sweep(&bench.live, 10).try_into().unwrap();
+    assert_eq!(
+        (closed.router, closed.progress.end.unwrap().cause),
+        (bench.router.id(), EndCause::RouterRestarted)
+    );
+}
+
+#[test]
 fn a_new_boot_counter_of_routeros_ends_the_sessions_before() {
     let bench = Bench::new();
     let start = |name, seconds| on(name, event(Status::Start, seconds, None));

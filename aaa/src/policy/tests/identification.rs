@@ -182,7 +182,7 @@ fn what_a_worker_knows_by_heart_holds_no_longer_than_the_directory() {
     world.router(|_| ());
     world.accept(&budi());
     let id = RouterId::from_bytes(octets(3, 1));
-    world.live.forget_router(id);
+    world.live.forget_router(id, now(0).wall);
     world.accept(&budi());
     assert_eq!(world.live.find_router(id).unwrap().view().last_seen, Some(now(0).wall), "observed anew");
 }
