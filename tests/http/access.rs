@@ -123,6 +123,8 @@ async fn one_s_own_password_is_replaced_with_the_old_one(db: TestDb) {
     change("not the password", "another long password").await.problem("login_refused");
     let short = change(PASSWORD, "short").await.problem("invalid_body");
     assert_eq!(short["errors"][0]["field"], "new");
+    let same = change(PASSWORD, PASSWORD).await.problem("invalid_body");
+    assert_eq!(same["errors"][0]["problem"], "must be another than the current one");
     change(PASSWORD, "another long password").await.expect(204);
 }
 

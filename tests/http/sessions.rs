@@ -91,6 +91,8 @@ async fn a_session_is_seen_live_then_in_history(db: TestDb) {
     }
     let used = get(&net, &format!("{path}/usage?from=2026-11-22T08:00:00Z&to=2026-11-22T11:00:00Z")).await;
     assert_eq!(used, json!({ "uploadOctets": "0", "downloadOctets": "3600000" }));
+    // Without an end the present hour counts, as a quota does.
+    assert_eq!(get(&net, &format!("{path}/usage?from=2026-11-22T08:00:00Z")).await, used);
     for wrong in ["at=2026-11-22T08:30:00Z", "address=nowhere", "state=maybe", "address=10.1.0.7&at=x"] {
         let answer = net.rig.get(&format!("/api/v1/sessions?{wrong}")).token(&net.tenant.owner).send().await;
         answer.problem("invalid_query");

@@ -40,7 +40,7 @@ pub struct Quota {
     pub period: QuotaPeriod,
 }
 
-/// What a router is told. A stored document: a field that is not known here is passed over.
+/// What a router is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = PlanService)]
 #[serde(rename_all = "camelCase", default)]

@@ -36,7 +36,11 @@ pub(in super::super) async fn resolve(
     let named = named(request.headers())?;
     let scope = caller.scope(named, &act).ok_or_else(|| {
         // Of another tenant nobody learns that it is there.
-        Problem::new(if named.is_some() { Code::NotFound } else { Code::TenantRequired })
+        match named {
+            Some(_) => Problem::new(Code::NotFound),
+            None => Problem::new(Code::TenantRequired)
+                .detail("name it in the header Rrnetd-Tenant, by its id from GET /api/v1/tenants"),
+        }
     })?;
     if let Some(platform) = caller.platform(&act) {
         let mut conn = state.db.conn().await?;

@@ -58,8 +58,9 @@ registry! {
         "Sign in again with `code`: what the device shows, or a recovery code.";
     SecondFactorRefused = "second_factor_refused", UNAUTHORIZED, "The code is not right, or was used before",
         "Wait for the next code, or take another recovery code.";
-    TenantIsolated = "tenant_isolated", FORBIDDEN, "The tenant has not paid the platform: its panel is locked",
-        "Pay as the answer says. Routers and subscribers are served on.";
+    TenantIsolated = "tenant_isolated", FORBIDDEN, "The platform has locked the tenant's panel",
+        "Pay what `invoices` names, as `howToPay` says; where nothing is unpaid, ask the platform. Routers and subscribers \
+         are served on.";
     TenantDisabled = "tenant_disabled", FORBIDDEN, "The tenant has left the platform",
         "Ask the platform.";
     FeatureDisabled = "feature_disabled", FORBIDDEN, "The tenant does not have this feature",

@@ -229,6 +229,9 @@ async fn replace_password(
     drop(conn);
     PasswordPool::check(&body.new, &user.login)
         .map_err(|invalid| Problem::new(Code::InvalidBody).field("new", invalid.problem))?;
+    if body.new.expose() == body.current.expose() {
+        return Err(Problem::new(Code::InvalidBody).field("new", "must be another than the current one"));
+    }
     let (now, address) = (state.clock.now(), visitor.address);
     state.door().verify_own_password(now, address, &user, body.current).await?;
     let password = state.passwords.prepare(Some(body.new)).await?;

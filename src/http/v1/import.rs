@@ -93,6 +93,12 @@ impl MadeView {
 
 /// Checks a table of subscribers (CSV, as spreadsheets save it), and imports it when that is asked for. A line that cannot
 /// be accepted is named with the reason, and does not stop the others.
+///
+/// The first line names the columns, in any order and in English or Indonesian: `username` and `plan` (the plan's name) must
+/// be there; `password` (made when empty), `name`, `phone`, `email`, `address` (the postal one), `identityNumber`, `note`,
+/// `service`, `status`, `expiresAt`, `macLock`, `macs`, `router` (its name), `staticAddress` (or `ip`), `ipv6Prefix`,
+/// `delegatedIpv6Prefix`, `simultaneous` may. Others are ignored, and named in the answer. For example:
+/// `username,password,plan,name,phone` and below it `budi,rahasia123,Home 20,Budi Santoso,0812-3456-789`.
 #[utoipa::path(
     post, path = "/api/v1/subscribers/import", tag = "subscribers", params(ImportParams),
     request_body(content = String, content_type = "text/csv"), responses((status = 200, body = ImportView))

@@ -118,7 +118,7 @@ async fn list(
 struct RouterBody {
     /// What is wanted of it.
     router: RouterSpec,
-    /// Its shared secret, 8 to 64 signs of ASCII; without one, one is made, which `/secret` shows.
+    /// Its shared secret, 8 to 64 signs of ASCII; without one, one is made, which `/secret/reveal` shows.
     #[serde(default)]
     secret: Option<SecretString>,
 }

@@ -1,6 +1,9 @@
 //! `/api/v1/sessions`: who is online, who was, and who had an address.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use aaa::live::{
     self, Cursor, EndCause, LiveSession, Usage,
@@ -295,7 +298,7 @@ async fn disconnect(cx: CallContext, Id(id): Id<SessionId>) -> Result<StatusCode
 struct UsageParams {
     /// From the whole hour of this moment.
     from: Timestamp,
-    /// Up to the whole hour of this moment, which is left out; now unless something else is said.
+    /// Up to the whole hour of this moment, which is left out. Without it, up to now.
     to: Option<Timestamp>,
 }
 
@@ -321,7 +324,8 @@ async fn usage(
 ) -> Result<Json<UsageView>, Problem> {
     let mut conn = cx.conn().await?;
     subscriber::find(&mut conn, &cx.scope, id).await?.ok_or(Problem::new(Code::NotFound))?;
-    let to = params.to.unwrap_or(cx.scope.now());
+    // The present hour counts: a quota judges by it as well.
+    let to = params.to.unwrap_or_else(|| cx.scope.now().saturating_add(Duration::from_hours(1)));
     let (upload, download) = session::usage(&mut conn, &cx.scope, id, params.from, to).await?;
     Ok(Json(UsageView { upload_octets: upload.to_string(), download_octets: download.to_string() }))
 }

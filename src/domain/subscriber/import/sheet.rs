@@ -76,6 +76,11 @@ columns! {
     Simultaneous = "simultaneous" | "sharedusers" | "simultaneoususe";
 }
 
+/// All names of fields, for people.
+fn known_columns() -> String {
+    Column::ALL.iter().map(|column| column.field()).collect::<Vec<_>>().join(", ")
+}
+
 /// The fields of one line.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -112,7 +117,7 @@ pub enum SheetError {
     #[error("the table is empty")]
     Empty,
     /// A column that must be there is not.
-    #[error("there is no column {:?}; its first line must name the columns", .0.field())]
+    #[error("there is no column {:?}; its first line must name the columns, of {}", .0.field(), known_columns())]
     MissingColumn(Column),
     /// Two columns mean the same.
     #[error("there are two columns for {:?}", .0.field())]
