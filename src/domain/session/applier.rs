@@ -28,7 +28,7 @@ use crate::domain::subscriber::{self, LearnMacError};
 const MOST_ROWS: usize = 900;
 
 /// Records read at a time. The more there are, the more packets of one session cost one write; they are a few mebioctets.
-pub(super) const WINDOW: usize = 32_768;
+pub(super) const WINDOW: usize = 16_384;
 
 /// So few records are applied in one transaction, as they are few rows: about 10 ms on SQLite.
 pub(super) const FEW: usize = MOST_ROWS / ROWS_OF_ACCOUNTING - 2;
@@ -181,18 +181,24 @@ impl Applier<'_> {
         from: Position,
         to: Position,
     ) -> Result<Option<Tally>, Failure> {
-        let work = self.sort(records);
+        let mut work = self.sort(records);
         let others = work.refused.len() + work.first_uses.len() * ROWS_OF_FIRST_USE;
         let mut conn = self.db.conn().await?;
-        let folded = apply::fold(&mut conn, &work.items).await?;
+        let folded = apply::fold(&mut conn, &std::mem::take(&mut work.items)).await?;
         drop(conn);
-        let Some((mut parts, restarts)) = folded.cut(MOST_ROWS) else { return Ok(None) };
-        if others + restarts.len() > MOST_ROWS {
+        let Some((parts, restarts)) = folded.cut(MOST_ROWS) else { return Ok(None) };
+        let others = others + restarts.len();
+        if others > MOST_ROWS {
             return Ok(None);
         }
         // The last goes with the position, if there is room.
-        let last = (others + restarts.len() == 0).then(|| parts.pop()).flatten().unwrap_or_default();
-        for part in parts {
+        let mut parts = parts.peekable();
+        let mut last = Part::default();
+        while let Some(part) = parts.next() {
+            if others == 0 && parts.peek().is_none() {
+                last = part;
+                break;
+            }
             // The position, committed last, makes them durable: without it they are written again.
             let mut tx = self.db.begin_bulk_unsynced().await?;
             if !part.write(&mut tx).await? {

@@ -51,13 +51,15 @@ pub(super) async fn fold(conn: &mut Conn, items: &[Item<'_>]) -> Result<Folded> 
 /// What a batch changes.
 #[derive(Debug)]
 pub(super) struct Folded {
-    /// Those that one transaction may write. Rows of one name are never apart: which session a packet belongs to depends on
-    /// its namesakes, so a part may be written, and the batch applied again after a crash, to the same end.
-    parts: Vec<Part>,
+    /// Changed rows with the traffic that they gained, those of one name together.
+    changed: Vec<Changed>,
     told: Vec<((TenantId, RouterId), Timestamp)>,
 }
 
-/// Rows and their usage.
+/// A changed row, and its usage by the hour.
+type Changed = (Row, Vec<UsageRow>);
+
+/// What one transaction may write: rows and their usage.
 #[derive(Debug, Default)]
 pub(super) struct Part {
     rows: Vec<Row>,
@@ -65,39 +67,44 @@ pub(super) struct Part {
 }
 
 impl Folded {
-    /// Cuts it into parts of at most `most` rows each, sessions and hours of usage. `None` when the sessions of one name are
-    /// more than that.
-    pub(super) fn cut(self, most: usize) -> Option<(Vec<Part>, Restarts)> {
-        let mut parts: Vec<Part> = Vec::new();
-        for group in self.parts {
-            if group.len() > most {
-                return None;
-            }
-            match parts.last_mut() {
-                Some(last) if last.len() + group.len() <= most => {
-                    last.rows.extend(group.rows);
-                    last.usage.extend(group.usage);
-                }
-                _ => parts.push(group),
-            }
+    /// Cuts it into parts of at most `most` rows each, sessions and hours of usage; they are made as they are asked for.
+    /// Rows of one name are never apart: which session a packet belongs to depends on its namesakes, so a part may be
+    /// written, and the batch applied again after a crash, to the same end. `None` when the sessions of one name are more
+    /// than that.
+    pub(super) fn cut(self, most: usize) -> Option<(impl Iterator<Item = Part> + Send, Restarts)> {
+        let is_one_name = |one: &Changed, next: &Changed| one.0.name_hash == next.0.name_hash;
+        let rows_of = |group: &[Changed]| group.iter().map(|(_, usage)| 1 + usage.len()).sum::<usize>();
+        let groups: Vec<(usize, usize)> =
+            self.changed.chunk_by(is_one_name).map(|group| (group.len(), rows_of(group))).collect();
+        if groups.iter().any(|(_, rows)| *rows > most) {
+            return None;
         }
+        let (mut changed, mut groups) = (self.changed.into_iter(), groups.into_iter().peekable());
+        let parts = std::iter::from_fn(move || {
+            let (mut part, mut rows) = (Part::default(), 0);
+            while let Some((sessions, more)) = groups.next_if(|(_, more)| rows + more <= most) {
+                part.extend(changed.by_ref().take(sessions));
+                rows += more;
+            }
+            (rows > 0).then_some(part)
+        });
         Some((parts, Restarts(self.told)))
     }
 
     /// All of it as one part.
     pub(super) fn whole(self) -> (Part, Restarts) {
         let mut whole = Part::default();
-        for group in self.parts {
-            whole.rows.extend(group.rows);
-            whole.usage.extend(group.usage);
-        }
+        whole.extend(self.changed);
         (whole, Restarts(self.told))
     }
 }
 
 impl Part {
-    fn len(&self) -> usize {
-        self.rows.len() + self.usage.len()
+    fn extend(&mut self, changed: impl IntoIterator<Item = Changed>) {
+        for (row, usage) in changed {
+            self.rows.push(row);
+            self.usage.extend(usage);
+        }
     }
 
     /// Writes it. False when somebody else wrote one of its sessions since it was read: then the transaction must not
@@ -332,18 +339,8 @@ impl Working {
         }
         // Neighbours in the index by name are written together, too.
         changed.sort_unstable_by_key(|(row, _)| (row.name_hash, row.tenant_id, row.started_at, row.id));
-        let mut parts: Vec<Part> = Vec::new();
-        for (row, hours) in changed {
-            match parts.last_mut() {
-                Some(part) if part.rows.last().is_some_and(|last| last.name_hash == row.name_hash) => {
-                    part.usage.extend(hours);
-                    part.rows.push(row);
-                }
-                _ => parts.push(Part { rows: vec![row], usage: hours }),
-            }
-        }
         let mut told: Vec<_> = self.told.into_iter().collect();
         told.sort_unstable();
-        Folded { parts, told }
+        Folded { changed, told }
     }
 }
