@@ -64,13 +64,6 @@ pub(super) enum Pools {
     Postgres(PgPool),
 }
 
-/// From when on a commit survives a loss of power.
-#[derive(Clone, Copy, Debug)]
-enum Durable {
-    AtOnce,
-    WithTheNext,
-}
-
 /// The database cannot be opened at all.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -147,7 +140,7 @@ impl Db {
     /// # Errors
     /// [`Error::Unavailable`] when there is no connection in time.
     pub async fn begin(&self) -> Result<Tx> {
-        self.begin_with(Durable::AtOnce, None).await
+        self.begin_with(None).await
     }
 
     /// Begins a write transaction of bulk work: a drain, an import, a roll-up, one chunk of at most
@@ -157,38 +150,15 @@ impl Db {
     /// # Errors
     /// [`Error::Unavailable`] when there is no connection in time.
     pub async fn begin_bulk(&self) -> Result<Tx> {
-        self.begin_with(Durable::AtOnce, Some(self.permit().await?)).await
-    }
-
-    /// Begins a write transaction of bulk work whose commit does not wait for the disk. It is durable once any later
-    /// transaction of [`begin`](Self::begin) or [`begin_bulk`](Self::begin_bulk) has committed; until then a loss of power may
-    /// undo it. For work whose end is committed last, and of which all is done again when the end is missing.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when there is no connection in time.
-    pub async fn begin_bulk_unsynced(&self) -> Result<Tx> {
-        self.begin_with(Durable::WithTheNext, Some(self.permit().await?)).await
-    }
-
-    async fn permit(&self) -> Result<OwnedSemaphorePermit> {
         let permit = Arc::clone(&self.0.bulk).acquire_owned().await;
-        permit.map_err(|_| Error::Unavailable(sqlx::Error::PoolClosed))
+        self.begin_with(Some(permit.map_err(|_| Error::Unavailable(sqlx::Error::PoolClosed))?)).await
     }
 
-    async fn begin_with(&self, durable: Durable, permit: Option<OwnedSemaphorePermit>) -> Result<Tx> {
+    async fn begin_with(&self, permit: Option<OwnedSemaphorePermit>) -> Result<Tx> {
         self.0.faults.pass()?;
-        // Each says it anew, so that none inherits it from the one before, however that ended.
-        let inner = match (&self.0.pools, durable) {
-            (Pools::Sqlite { writer, .. }, Durable::AtOnce) => {
-                Inner::SqliteTx(writer.begin_with("PRAGMA synchronous = FULL; BEGIN IMMEDIATE").await?)
-            }
-            (Pools::Sqlite { writer, .. }, Durable::WithTheNext) => {
-                Inner::SqliteTx(writer.begin_with("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").await?)
-            }
-            (Pools::Postgres(pool), Durable::AtOnce) => Inner::PostgresTx(pool.begin().await?),
-            (Pools::Postgres(pool), Durable::WithTheNext) => {
-                Inner::PostgresTx(pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off").await?)
-            }
+        let inner = match &self.0.pools {
+            Pools::Sqlite { writer, .. } => Inner::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Inner::PostgresTx(pool.begin().await?),
         };
         Ok(Tx::new(self.clone(), Conn::new(inner, self.0.faults.clone()), permit))
     }

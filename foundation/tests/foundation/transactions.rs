@@ -21,7 +21,6 @@ foundation::battery! {
     a_cancelled_statement_ends_its_transaction,
     bulk_work_stands_in_line_once,
     bulk_work_holds_the_writer_shortly,
-    only_what_is_done_again_waits_for_no_disk,
 }
 
 const TALLY: Sql = dialect(
@@ -161,31 +160,6 @@ async fn bulk_work_stands_in_line_once(db: TestDb) {
         drop(held);
     }
     waiting.await.unwrap().rollback().await.unwrap();
-}
-
-/// However the transaction before ended: an acknowledgement is never given on a commit that a loss of power may undo.
-async fn only_what_is_done_again_waits_for_no_disk(db: TestDb) {
-    const SYNCED: Sql = dialect(
-        "SELECT CASE synchronous WHEN 2 THEN 'on' ELSE 'off' END FROM pragma_synchronous",
-        "SELECT current_setting('synchronous_commit')",
-    );
-    for end in 0..3 {
-        for (kind, expected) in ["off", "on", "on"].into_iter().enumerate() {
-            let tx = match kind {
-                0 => db.begin_bulk_unsynced().await,
-                1 => db.begin().await,
-                _ => db.begin_bulk().await,
-            };
-            let mut tx = tx.unwrap();
-            let (synced,): (String,) = tx.query(SYNCED).fetch_one().await.unwrap();
-            assert_eq!(synced, expected);
-            match end {
-                0 => tx.commit().await.unwrap(),
-                1 => tx.rollback().await.unwrap(),
-                _ => drop(tx),
-            }
-        }
-    }
 }
 
 /// Bulk work in chunks of the limit, beside people's small writes. The time holds for the median alone, because other

@@ -28,7 +28,7 @@ use crate::domain::subscriber::{self, LearnMacError};
 const MOST_ROWS: usize = 900;
 
 /// Records read at a time. The more there are, the more packets of one session cost one write; they are a few mebioctets.
-pub(super) const WINDOW: usize = 16_384;
+pub(super) const WINDOW: usize = 32_768;
 
 /// So few records are applied in one transaction, as they are few rows: about 10 ms on SQLite.
 pub(super) const FEW: usize = MOST_ROWS / ROWS_OF_ACCOUNTING - 2;
@@ -199,8 +199,7 @@ impl Applier<'_> {
                 last = part;
                 break;
             }
-            // The position, committed last, makes them durable: without it they are written again.
-            let mut tx = self.db.begin_bulk_unsynced().await?;
+            let mut tx = self.db.begin_bulk().await?;
             if !part.write(&mut tx).await? {
                 tx.rollback().await?;
                 return Err(Failure::Overtaken);
