@@ -10,6 +10,7 @@ foundation::battery! {
     secrets_are_shown_to_those_who_may_and_the_trail_says_so,
     what_is_seen_of_a_router_stands_beside_what_is_wanted,
     another_tenants_routers_are_not_there,
+    tenants_at_one_address_learn_nothing_of_each_other,
 }
 
 fn body(name: &str, address: &str, secret: Option<&str>) -> Value {
@@ -118,4 +119,30 @@ async fn another_tenants_routers_are_not_there(db: TestDb) {
     rig.put(&format!("{path}/secret")).token(&other.owner).json(&json!({})).send().await.problem("not_found");
     rig.post(&format!("{path}/script?server=1.2.3.4")).token(&other.owner).send().await.problem("not_found");
     rig.get(&path).token(&tenant.owner).send().await.expect(200);
+}
+
+async fn tenants_at_one_address_learn_nothing_of_each_other(db: TestDb) {
+    let rig = Rig::new(db).await;
+    let (tenant, other) = (rig.tenant("warga").await, rig.tenant("desa").await);
+    made(&rig, &tenant, &body("core", "192.0.2.1", Some("testing123"))).await;
+    let post = async |body: Value| rig.post("/api/v1/routers").token(&other.owner).json(&body).send().await;
+    let right = post(body("core", "192.0.2.1", Some("testing123"))).await.problem("secret_must_be_generated");
+    let wrong = post(body("core", "192.0.2.1", Some("testing124"))).await.problem("secret_must_be_generated");
+    assert_eq!((&right["status"], &right["detail"]), (&wrong["status"], &wrong["detail"]));
+    let unsigned = json!({ "router":
+        { "name": "core", "addresses": ["192.0.2.1"], "messageAuthenticator": "off" } });
+    post(unsigned).await.problem("address_not_shareable");
+
+    let path = made(&rig, &other, &body("core", "192.0.2.2", Some("testing123"))).await;
+    let spec = json!({ "name": "core", "addresses": ["192.0.2.1", "192.0.2.2"] });
+    let put = |path: &str, spec: &Value| {
+        rig.put(path).token(&other.owner).header("if-match", "*").json(spec).send()
+    };
+    put(&path, &spec).await.problem("secret_must_be_generated");
+    put(&format!("{path}?newSecret=true"), &spec).await.expect(200);
+    let reveal = rig.post(&format!("{path}/secret/reveal")).token(&other.owner).send().await.expect(200);
+    assert_eq!(reveal["secret"].as_str().unwrap().len(), 32);
+    let chosen = json!({ "secret": "testing123" });
+    put(&format!("{path}/secret"), &chosen).await.problem("secret_must_be_generated");
+    put(&format!("{path}/secret"), &json!({})).await.expect(200);
 }

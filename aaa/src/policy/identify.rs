@@ -143,7 +143,8 @@ fn sender_of<'s>(
         match verify_request(index, &sender.router.secret) {
             // An Access-Request without Message-Authenticator is signed by nobody: any secret "verifies" it.
             Ok(MessageAuthenticator::Absent) if ask == Ask::Access => {
-                return Err(DropReason::AmbiguousRouter);
+                let sender = sole_unsigned(senders)?;
+                return tolerates_unsigned(sender, index).map(|()| sender);
             }
             Ok(_) => return Ok(sender),
             Err(error) if error.depends_on_secret() => refusal = reason(error),
@@ -151,6 +152,17 @@ fn sender_of<'s>(
         }
     }
     Err(refusal)
+}
+
+/// The one of `senders` that may leave its requests unsigned: from one of the others the request would not be taken.
+fn sole_unsigned(senders: &[Arc<Sender>]) -> Result<&Arc<Sender>, DropReason> {
+    let mut unsigned = senders
+        .iter()
+        .filter(|sender| sender.router.message_authenticator == MessageAuthenticatorPolicy::Off);
+    match (unsigned.next(), unsigned.next()) {
+        (Some(sender), None) => Ok(sender),
+        _ => Err(DropReason::AmbiguousRouter),
+    }
 }
 
 /// Whether this router may send an Access-Request without Message-Authenticator. One with Proxy-State never may: that

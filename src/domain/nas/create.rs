@@ -8,7 +8,9 @@ use super::{
         tenant::limit::{self, Limit, LimitReached, TakeError},
         values::{Entry, Invalid, Version},
     },
-    Router, RouterCreated, RouterSpec, SecretError, secret, store,
+    Router, RouterCreated, RouterSpec, SharingError, secret,
+    sharing::Neighbours,
+    store,
 };
 
 /// A router that was just added.
@@ -29,9 +31,9 @@ pub enum CreateError {
     /// The tenant has a router of this name.
     #[error("the name is taken")]
     NameTaken,
-    /// Its secret cannot be accepted.
-    #[error("the router's secret cannot be accepted")]
-    Secret(#[from] SecretError),
+    /// It does not go with the others at its addresses.
+    #[error(transparent)]
+    Sharing(#[from] SharingError),
     /// The tenant has as many routers as it may have.
     #[error(transparent)]
     LimitReached(#[from] LimitReached),
@@ -67,9 +69,13 @@ pub async fn create(
         created_at: scope.now(),
         updated_at: scope.now(),
     };
-    let (secret, _) = secret::choose(wanted)?;
+    let (secret, is_generated) = secret::choose(wanted)?;
     limit::take(tx, scope, Limit::Routers, 1).await?;
-    secret::ensure_distinct(tx, sealer, &router, &secret).await?;
+    let neighbours = Neighbours::hold(tx, &router).await?;
+    neighbours.ensure_signed(scope, router.spec.message_authenticator)?;
+    if !is_generated {
+        neighbours.ensure_choosable(scope, sealer, &secret, &router.spec.addresses)?;
+    }
     let sealed = sealer.seal(&secret::place(scope.tenant(), &router.id), secret.expose().as_bytes());
     if !store::insert(tx, scope, &router, &sealed).await? {
         return Err(CreateError::NameTaken);

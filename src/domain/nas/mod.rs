@@ -7,6 +7,7 @@ mod event;
 mod observation;
 mod script;
 mod secret;
+mod sharing;
 mod spec;
 mod store;
 mod update;
@@ -28,8 +29,9 @@ use foundation::{Conn, Tx, db};
 pub use observation::{Observation, observations, observe, observe_all};
 pub use script::{Script, routeros_script};
 pub use secret::{SecretError, reveal_secret, set_secret};
+pub use sharing::SharingError;
 pub use spec::{ChangeWay, MessageAuthenticator, OctetDirection, RouterSpec};
-pub use update::{UpdateError, update};
+pub use update::{SecretChange, UpdateError, update};
 
 use super::values::{Invalid, Version};
 

@@ -1,15 +1,16 @@
-//! Shared secrets: sealed at rest, different for routers that share an address.
+//! Shared secrets: sealed at rest, chosen or made here.
 
 use base::{
     RouterId, Scope, SecretString, TenantId,
     seal::{OpenError, Place, Sealer},
 };
-use foundation::{Conn, Tx, audit, audit::Masked, db};
-use subtle::ConstantTimeEq as _;
+use foundation::{Tx, audit, audit::Masked, db};
 
 use super::{
     super::values::{Entry, Invalid, invalid::ensure, random},
-    Router, store,
+    Router, SharingError,
+    sharing::Neighbours,
+    store,
 };
 
 /// Shortest secret that is accepted. What is shorter is guessed from one captured packet; 16 is what RFC 2865 §3 would like.
@@ -28,9 +29,9 @@ pub enum SecretError {
     /// The secret cannot be accepted.
     #[error("the secret cannot be accepted")]
     Invalid(#[from] Invalid),
-    /// Another router sends from the same address with the same secret. It may be another tenant's: nothing more is said.
-    #[error("a router with the same address has the same secret; choose another one")]
-    Ambiguous,
+    /// It does not go with the others at the router's addresses.
+    #[error(transparent)]
+    Sharing(#[from] SharingError),
     /// The stored secret does not open.
     #[error("the stored secret cannot be opened")]
     Sealed(#[from] OpenError),
@@ -55,28 +56,6 @@ pub(super) fn choose(wanted: Option<SecretString>) -> Result<(SecretString, bool
         "must be letters, digits and signs of ASCII without spaces",
     )?;
     Ok((secret, false))
-}
-
-/// Makes sure that no router at one of the addresses of `router` has this secret: which of the two a packet came from could
-/// not be told. Holds the addresses until the commit, so that two routers cannot pass each other.
-pub(super) async fn ensure_distinct(
-    conn: &mut Conn,
-    sealer: &Sealer,
-    router: &Router,
-    secret: &SecretString,
-) -> Result<(), SecretError> {
-    store::lock_addresses(conn, &router.spec.addresses).await?;
-    for (tenant, id, sealed) in store::secrets_at(conn, &router.spec.addresses).await? {
-        if id == router.id {
-            continue;
-        }
-        // One that does not open cannot verify a packet either; its own tenant is told at start-up.
-        let Ok(other) = sealer.open(&place(tenant, &id), &sealed) else { continue };
-        if bool::from(other.expose().ct_eq(secret.expose().as_bytes())) {
-            return Err(SecretError::Ambiguous);
-        }
-    }
-    Ok(())
 }
 
 /// Opens a router's secret for somebody to see. The audit trail says who saw it.
@@ -106,9 +85,16 @@ pub async fn set_secret(
     id: RouterId,
     wanted: Option<SecretString>,
 ) -> Result<SecretString, SecretError> {
+    // Held, so that no address comes to it meanwhile that the secret was not looked at for.
+    if !store::hold_alone(tx, scope, id).await? {
+        return Err(SecretError::NotFound);
+    }
     let router = store::find(tx, scope, id).await?.ok_or(SecretError::NotFound)?;
-    let (secret, _) = choose(wanted)?;
-    ensure_distinct(tx, sealer, &router, &secret).await?;
+    let (secret, is_generated) = choose(wanted)?;
+    if !is_generated {
+        let addresses = &router.spec.addresses;
+        Neighbours::hold(tx, &router).await?.ensure_choosable(scope, sealer, &secret, addresses)?;
+    }
     let sealed = sealer.seal(&place(scope.tenant(), &id), secret.expose().as_bytes());
     let after = Router { version: router.version.next(), updated_at: scope.now(), ..router };
     store::set_secret(tx, scope, &after, &sealed).await?;

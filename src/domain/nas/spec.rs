@@ -13,6 +13,8 @@ const MAX_ADDRESSES: usize = 16;
 const MAX_REJECT_DELAY_MS: u16 = 1_000;
 /// Slow enough to spoil guessing, fast enough for the router's patience.
 const DEFAULT_REJECT_DELAY_MS: u16 = 200;
+/// Below it are other services, at which nobody is to aim our packets; routers listen at 3799 or 1700.
+const MIN_DYNAUTH_PORT: u16 = 1_024;
 /// Where RouterOS listens for CoA once told to; our script sets it.
 const DEFAULT_DYNAUTH_PORT: u16 = 3_799;
 
@@ -54,7 +56,8 @@ base::text_enum! {
 pub struct RouterSpec {
     /// Its name, unique in the tenant.
     pub name: String,
-    /// Where its packets come from. Routers behind one NAT may share an address when their secrets differ.
+    /// Where its packets come from. Routers behind one NAT may share an address when their secrets differ; with another
+    /// tenant's when both sign (`messageAuthenticator` required) and the secret that comes later was made here.
     #[schema(value_type = Vec<String>)]
     pub addresses: Vec<IpAddr>,
     /// Must its requests carry a Message-Authenticator?
@@ -73,7 +76,7 @@ pub struct RouterSpec {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub dynauth_address: Option<IpAddr>,
-    /// The port of the same.
+    /// The port of the same, 1,024 to 65,535.
     #[serde(default = "defaults::dynauth_port")]
     pub dynauth_port: u16,
     /// Do CoA requests carry an Event-Timestamp (RFC 5176 §3)?
@@ -141,7 +144,7 @@ impl RouterSpec {
         )?;
         let dynauth_address = self.dynauth_address.map(|address| address.to_canonical());
         ensure(dynauth_address.as_ref().is_none_or(is_host), "dynauthAddress", "is no address of a router")?;
-        ensure(self.dynauth_port != 0, "dynauthPort", "must be 1 to 65535")?;
+        ensure(self.dynauth_port >= MIN_DYNAUTH_PORT, "dynauthPort", "must be 1024 to 65535")?;
         Ok(Self {
             name: text::required("name", &self.name, text::MAX_NAME)?,
             addresses,
@@ -152,8 +155,17 @@ impl RouterSpec {
     }
 }
 
+/// Whether a router may be there. Link-local ones are neighbours of this machine (a cloud's metadata service is one), at
+/// which no tenant is to aim; loopback is for routers on the machine itself.
 fn is_host(address: &IpAddr) -> bool {
-    !address.is_unspecified() && !address.is_multicast() && *address != IpAddr::from([255, 255, 255, 255])
+    let is_link_local = match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    !address.is_unspecified()
+        && !address.is_multicast()
+        && !is_link_local
+        && *address != IpAddr::from([255, 255, 255, 255])
 }
 
 impl From<MessageAuthenticator> for entry::MessageAuthenticatorPolicy {
@@ -205,12 +217,37 @@ mod tests {
     fn what_cannot_be_is_refused() {
         let good = RouterSpec::new("core", ["192.0.2.1".parse().unwrap()]);
         let refused = |spec: RouterSpec| spec.validated().unwrap_err().field;
-        for address in ["0.0.0.0", "::", "224.0.0.1", "255.255.255.255", "ff02::1"] {
-            assert_eq!(refused(RouterSpec::new("x", [address.parse().unwrap()])), "addresses", "{address}");
+        for address in [
+            "0.0.0.0",
+            "::",
+            "224.0.0.1",
+            "255.255.255.255",
+            "ff02::1",
+            "169.254.169.254",
+            "fe80::1",
+            "febf::1",
+            "::ffff:0.0.0.0",
+            "::ffff:169.254.169.254",
+            "::ffff:224.0.0.1",
+        ] {
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(refused(RouterSpec::new("x", [address])), "addresses", "{address}");
+            let spec = RouterSpec { dynauth_address: Some(address), ..good.clone() };
+            assert_eq!(refused(spec), "dynauthAddress", "{address}");
+        }
+        for address in ["127.0.0.1", "::1", "10.8.0.2", "169.253.0.1", "fec0::1"] {
+            let address: IpAddr = address.parse().unwrap();
+            let spec = RouterSpec { dynauth_address: Some(address), ..RouterSpec::new("x", [address]) };
+            assert!(spec.validated().is_ok(), "{address}");
         }
         assert_eq!(refused(RouterSpec::new("x", [])), "addresses");
         assert_eq!(refused(RouterSpec { reject_delay_ms: 1_001, ..good.clone() }), "rejectDelayMs");
-        assert_eq!(refused(RouterSpec { dynauth_port: 0, ..good.clone() }), "dynauthPort");
+        for port in [0, 53, 1_023] {
+            assert_eq!(refused(RouterSpec { dynauth_port: port, ..good.clone() }), "dynauthPort", "{port}");
+        }
+        for port in [1_700, 3_799] {
+            assert!(RouterSpec { dynauth_port: port, ..good.clone() }.validated().is_ok(), "{port}");
+        }
         assert_eq!(refused(RouterSpec { name: " ".into(), ..good }), "name");
     }
 

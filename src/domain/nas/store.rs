@@ -11,6 +11,7 @@ use foundation::{
 use super::{
     super::values::{Text, Version},
     ChangeWay, MessageAuthenticator, Observation, OctetDirection, Router, RouterSpec,
+    sharing::Neighbour,
 };
 
 #[derive(sqlx::FromRow)]
@@ -166,23 +167,26 @@ pub(super) async fn lock_addresses(conn: &mut Conn, addresses: &[IpAddr]) -> Res
     Ok(())
 }
 
-/// The sealed secrets of all routers, of whatever tenant, at these addresses.
-pub(super) async fn secrets_at(
-    conn: &mut Conn,
-    addresses: &[IpAddr],
-) -> Result<Vec<(TenantId, RouterId, Vec<u8>)>> {
+/// All routers, of whatever tenant, at these addresses; one with several of them comes as often.
+pub(super) async fn routers_at(conn: &mut Conn, addresses: &[IpAddr]) -> Result<Vec<Neighbour>> {
     let mut found = Vec::new();
     for address in addresses {
-        let rows: Vec<(TenantId, RouterId, Vec<u8>)> = conn
+        let rows: Vec<(TenantId, RouterId, Vec<u8>, MessageAuthenticator)> = conn
             .query(
-                "SELECT r.tenant_id, r.id, r.secret FROM router_address a \
+                "SELECT r.tenant_id, r.id, r.secret, r.message_authenticator FROM router_address a \
                  JOIN router r ON r.tenant_id = a.tenant_id AND r.id = a.router_id \
                  WHERE a.address = $1 AND r.deleted_at IS NULL",
             )
             .bind(address.to_string())
             .fetch_all()
             .await?;
-        found.extend(rows);
+        found.extend(rows.into_iter().map(|(tenant, id, secret, message_authenticator)| Neighbour {
+            address: *address,
+            tenant,
+            id,
+            secret,
+            message_authenticator,
+        }));
     }
     Ok(found)
 }

@@ -15,6 +15,9 @@ foundation::battery! {
     a_router_is_added_found_and_listed,
     routers_at_one_address_need_different_secrets,
     two_who_add_the_same_at_once_do_not_both_succeed,
+    where_another_tenant_is_secrets_are_made_and_never_chosen,
+    two_tenants_who_choose_at_once_do_not_both_succeed,
+    an_address_with_a_router_that_does_not_sign_is_one_tenants_alone,
     changes_are_versioned,
     secrets_are_sealed_and_every_look_is_noted,
     what_was_seen_stands_apart,
@@ -89,41 +92,161 @@ async fn a_router_is_added_found_and_listed(db: TestDb) {
     added(&db, &scope, "core", "192.0.2.1", "secret-one").await.unwrap();
 }
 
+/// Adds a router that is there with a secret of ours, and says what its policy is.
+async fn joined(
+    db: &TestDb,
+    scope: &Scope,
+    name: &str,
+    at: &str,
+    policy: MessageAuthenticator,
+) -> Result<Created, CreateError> {
+    let mut tx = db.begin().await.unwrap();
+    let spec = RouterSpec { message_authenticator: policy, ..RouterSpec::new(name, [address(at)]) };
+    let created = create(&mut tx, scope, &sealer(), spec, None).await?;
+    tx.commit().await.unwrap();
+    Ok(created)
+}
+
+async fn changed(
+    db: &TestDb,
+    scope: &Scope,
+    router: &Router,
+    spec: RouterSpec,
+    secret: SecretChange,
+) -> Result<Router, UpdateError> {
+    let mut tx = db.begin().await.unwrap();
+    let changed = update(&mut tx, scope, &sealer(), router.id, None, spec, secret).await?;
+    tx.commit().await.unwrap();
+    Ok(changed)
+}
+
+fn at(router: &Router, addresses: &[&str]) -> RouterSpec {
+    RouterSpec { addresses: addresses.iter().copied().map(address).collect(), ..router.spec.clone() }
+}
+
 async fn routers_at_one_address_need_different_secrets(db: TestDb) {
-    let (one, two) = (tenant(&db, "one").await, tenant(&db, "two").await);
-    added(&db, &one, "core", "192.0.2.1", "secret-one").await.unwrap();
-    let refused = added(&db, &two, "core", "::ffff:192.0.2.1", "secret-one").await.unwrap_err();
-    assert!(matches!(refused, CreateError::Secret(SecretError::Ambiguous)));
-    assert!(
-        !format!("{refused:?} {refused}").contains(&one.tenant().to_string()),
-        "whose it is stays unsaid"
-    );
-    let router = added(&db, &two, "core", "192.0.2.1", "secret-two").await.unwrap();
-    let elsewhere = added(&db, &two, "edge", "192.0.2.2", "secret-one").await.unwrap();
+    let scope = tenant(&db, "one").await;
+    added(&db, &scope, "core", "192.0.2.1", "secret-one").await.unwrap();
+    let refused = added(&db, &scope, "edge", "::ffff:192.0.2.1", "secret-one").await.unwrap_err();
+    assert!(matches!(refused, CreateError::Sharing(SharingError::Equal)));
+    let router = added(&db, &scope, "edge", "192.0.2.1", "secret-two").await.unwrap();
+    let elsewhere = added(&db, &scope, "hill", "192.0.2.2", "secret-one").await.unwrap();
 
     let mut tx = db.begin().await.unwrap();
-    let refused = set_secret(&mut tx, &two, &sealer(), router.id, secret("secret-one")).await;
-    assert!(matches!(refused, Err(SecretError::Ambiguous)));
-    set_secret(&mut tx, &two, &sealer(), router.id, secret("secret-two")).await.unwrap();
-    let moved = RouterSpec { addresses: vec![address("192.0.2.1")], ..elsewhere.spec.clone() };
-    let refused = update(&mut tx, &two, &sealer(), elsewhere.id, None, moved.clone()).await;
-    assert!(matches!(refused, Err(UpdateError::Secret(SecretError::Ambiguous))));
-    set_secret(&mut tx, &two, &sealer(), elsewhere.id, None).await.unwrap();
-    update(&mut tx, &two, &sealer(), elsewhere.id, None, moved).await.unwrap();
+    let refused = set_secret(&mut tx, &scope, &sealer(), router.id, secret("secret-one")).await;
+    assert!(matches!(refused, Err(SecretError::Sharing(SharingError::Equal))));
+    set_secret(&mut tx, &scope, &sealer(), router.id, secret("secret-two")).await.unwrap();
     tx.commit().await.unwrap();
+    let moved = at(&elsewhere, &["192.0.2.1"]);
+    let refused = changed(&db, &scope, &elsewhere, moved.clone(), SecretChange::Keep).await;
+    assert!(matches!(refused, Err(UpdateError::Sharing(SharingError::Equal))));
+    changed(&db, &scope, &elsewhere, moved, SecretChange::Generate).await.unwrap();
 }
 
 async fn two_who_add_the_same_at_once_do_not_both_succeed(db: TestDb) {
-    let (one, two) = (tenant(&db, "one").await, tenant(&db, "two").await);
+    let scope = tenant(&db, "one").await;
     let (first, second) = tokio::join!(
-        added(&db, &one, "core", "192.0.2.1", "secret-one"),
-        added(&db, &two, "core", "192.0.2.1", "secret-one"),
+        added(&db, &scope, "core", "192.0.2.1", "secret-one"),
+        added(&db, &scope, "edge", "192.0.2.1", "secret-one"),
     );
     let refused = |outcome: &Result<Router, CreateError>| {
-        matches!(outcome, Err(CreateError::Secret(SecretError::Ambiguous)))
+        matches!(outcome, Err(CreateError::Sharing(SharingError::Equal)))
     };
     assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
     assert!(refused(&first) || refused(&second), "{first:?} {second:?}");
+}
+
+async fn two_tenants_who_choose_at_once_do_not_both_succeed(db: TestDb) {
+    let (one, two) = (tenant(&db, "one").await, tenant(&db, "two").await);
+    let (first, second) = tokio::join!(
+        added(&db, &one, "core", "192.0.2.1", "secret-one"),
+        added(&db, &two, "core", "192.0.2.1", "secret-two"),
+    );
+    let refused = |outcome: &Result<Router, CreateError>| {
+        matches!(outcome, Err(CreateError::Sharing(SharingError::Chosen)))
+    };
+    assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+    assert!(refused(&first) || refused(&second), "{first:?} {second:?}");
+}
+
+async fn where_another_tenant_is_secrets_are_made_and_never_chosen(db: TestDb) {
+    let (one, two) = (tenant(&db, "one").await, tenant(&db, "two").await);
+    let first = added(&db, &one, "core", "192.0.2.1", "secret-one").await.unwrap();
+    let mut words = Vec::new();
+    // A right guess and a wrong one.
+    for guess in ["secret-one", "secret-two"] {
+        let refused = added(&db, &two, "core", "::ffff:192.0.2.1", guess).await.unwrap_err();
+        assert!(matches!(refused, CreateError::Sharing(SharingError::Chosen)), "{guess}: {refused}");
+        words.push(format!("{refused} {refused:?}"));
+    }
+    assert_eq!(words[0], words[1], "both are told the same");
+    assert!(!words[0].contains(&one.tenant().to_string()), "whose it is stays unsaid");
+
+    let beside = joined(&db, &two, "core", "192.0.2.1", MessageAuthenticator::Required).await.unwrap();
+    assert_ne!(beside.secret.expose(), "secret-one");
+    for (scope, router) in [(&two, &beside.router), (&one, &first)] {
+        for guess in ["secret-one", "secret-two"] {
+            let mut tx = db.begin().await.unwrap();
+            let refused = set_secret(&mut tx, scope, &sealer(), router.id, secret(guess)).await;
+            assert!(
+                matches!(refused, Err(SecretError::Sharing(SharingError::Chosen))),
+                "{guess}: {refused:?}"
+            );
+        }
+        let mut tx = db.begin().await.unwrap();
+        set_secret(&mut tx, scope, &sealer(), router.id, None).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    let elsewhere = added(&db, &two, "edge", "192.0.2.2", "secret-one").await.unwrap();
+    let both = at(&elsewhere, &["192.0.2.1", "192.0.2.2"]);
+    let refused = changed(&db, &two, &elsewhere, both.clone(), SecretChange::Keep).await;
+    assert!(matches!(refused, Err(UpdateError::Sharing(SharingError::Chosen))), "{refused:?}");
+    let came = changed(&db, &two, &elsewhere, both.clone(), SecretChange::Generate).await.unwrap();
+    assert_eq!((&came.spec, came.version), (&both, elsewhere.version.next()));
+    let mut tx = db.begin().await.unwrap();
+    let fresh = reveal_secret(&mut tx, &two, &sealer(), elsewhere.id).await.unwrap();
+    assert_eq!(fresh.expose().len(), 32);
+    drop(tx);
+    // What is there already may go on, and leave.
+    let named = RouterSpec { name: "hill".into(), ..both };
+    let named = changed(&db, &two, &came, named, SecretChange::Keep).await.unwrap();
+    changed(&db, &two, &named, at(&named, &["192.0.2.1"]), SecretChange::Keep).await.unwrap();
+}
+
+async fn an_address_with_a_router_that_does_not_sign_is_one_tenants_alone(db: TestDb) {
+    use MessageAuthenticator::{Off, Required};
+    let (one, two) = (tenant(&db, "one").await, tenant(&db, "two").await);
+    let old = joined(&db, &one, "old", "192.0.2.1", Off).await.unwrap().router;
+    joined(&db, &one, "new", "192.0.2.1", Required).await.unwrap();
+    for policy in [Off, Required] {
+        let refused = joined(&db, &two, "core", "192.0.2.1", policy).await.unwrap_err();
+        assert!(matches!(refused, CreateError::Sharing(SharingError::Unsigned)), "{policy:?}: {refused}");
+    }
+    let other = joined(&db, &two, "core", "192.0.2.2", Required).await.unwrap().router;
+    let moved = at(&other, &["192.0.2.1", "192.0.2.2"]);
+    let refused = changed(&db, &two, &other, moved.clone(), SecretChange::Generate).await.unwrap_err();
+    assert!(matches!(refused, UpdateError::Sharing(SharingError::Unsigned)), "{refused}");
+
+    // Once it signs, they share.
+    let signing = RouterSpec { message_authenticator: Required, ..old.spec.clone() };
+    let signing = changed(&db, &one, &old, signing, SecretChange::Keep).await.unwrap();
+    let other = changed(&db, &two, &other, moved, SecretChange::Generate).await.unwrap();
+    for (scope, router) in [(&one, &signing), (&two, &other)] {
+        let unsigned = RouterSpec { message_authenticator: Off, ..router.spec.clone() };
+        let refused = changed(&db, scope, router, unsigned, SecretChange::Keep).await.unwrap_err();
+        assert!(matches!(refused, UpdateError::Sharing(SharingError::Unsigned)), "{refused}");
+    }
+    let away = RouterSpec { message_authenticator: Off, ..at(&other, &["192.0.2.2"]) };
+    changed(&db, &two, &other, away, SecretChange::Keep).await.unwrap();
+
+    // One turns the signing off while the other comes.
+    let unsigned = RouterSpec { message_authenticator: Off, ..signing.spec.clone() };
+    let (turned, came) = tokio::join!(
+        changed(&db, &one, &signing, unsigned, SecretChange::Keep),
+        joined(&db, &two, "late", "192.0.2.1", Required),
+    );
+    assert!(turned.is_ok() != came.is_ok(), "{turned:?} {came:?}");
 }
 
 async fn changes_are_versioned(db: TestDb) {
@@ -144,13 +267,19 @@ async fn changes_are_versioned(db: TestDb) {
     };
     let mut tx = db.begin().await.unwrap();
     let changed =
-        update(&mut tx, &scope, &sealer(), router.id, Some(router.version), spec.clone()).await.unwrap();
-    let late = update(&mut tx, &scope, &sealer(), router.id, Some(router.version), spec.clone()).await;
+        update(&mut tx, &scope, &sealer(), router.id, Some(router.version), spec.clone(), SecretChange::Keep)
+            .await
+            .unwrap();
+    let late =
+        update(&mut tx, &scope, &sealer(), router.id, Some(router.version), spec.clone(), SecretChange::Keep)
+            .await;
     assert!(matches!(late, Err(UpdateError::Stale(_))));
     let taken = RouterSpec { name: "edge".into(), ..spec.clone() };
-    let taken = update(&mut tx, &scope, &sealer(), router.id, None, taken).await;
+    let taken = update(&mut tx, &scope, &sealer(), router.id, None, taken, SecretChange::Keep).await;
     assert!(matches!(taken, Err(UpdateError::NameTaken)));
-    let missing = update(&mut tx, &scope, &sealer(), RouterId::generate(NOW), None, spec.clone()).await;
+    let missing =
+        update(&mut tx, &scope, &sealer(), RouterId::generate(NOW), None, spec.clone(), SecretChange::Keep)
+            .await;
     assert!(matches!(missing, Err(UpdateError::NotFound)));
     tx.commit().await.unwrap();
     let mut conn = db.conn().await.unwrap();
@@ -229,7 +358,7 @@ async fn what_was_seen_stands_apart(db: TestDb) {
 async fn the_directory_reads_what_is_stored(db: TestDb) {
     let (one, two) = (tenant(&db, "one").await, tenant(&db, "two").await);
     let router = added(&db, &one, "core", "192.0.2.1", "secret-one").await.unwrap();
-    added(&db, &two, "core", "192.0.2.1", "secret-two").await.unwrap();
+    let beside = joined(&db, &two, "core", "192.0.2.1", MessageAuthenticator::Required).await.unwrap();
     let gone = added(&db, &two, "gone", "192.0.2.2", "secret-two").await.unwrap();
     let mut tx = db.begin().await.unwrap();
     delete(&mut tx, &two, gone.id).await.unwrap();
@@ -251,7 +380,9 @@ async fn the_directory_reads_what_is_stored(db: TestDb) {
     .await
     .unwrap();
     secrets.sort();
-    assert_eq!(secrets, [b"secret-one".to_vec(), b"secret-two".to_vec()]);
+    let mut expected = [b"secret-one".to_vec(), beside.secret.expose().as_bytes().to_vec()];
+    expected.sort();
+    assert_eq!(secrets, expected);
     let stranger = Sealer::new([(2, [7; 32])]).unwrap();
     let mut readable = 0;
     directory_entries(&mut conn, &db.platform(), &stranger, |_| readable += 1).await.unwrap();

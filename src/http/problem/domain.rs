@@ -207,7 +207,7 @@ impl From<nas::CreateError> for Problem {
         match error {
             nas::CreateError::Invalid(invalid) => invalid.into(),
             nas::CreateError::NameTaken => Self::new(Code::NameTaken).field("name", error.to_string()),
-            nas::CreateError::Secret(error) => error.into(),
+            nas::CreateError::Sharing(error) => error.into(),
             nas::CreateError::LimitReached(reached) => reached.into(),
             nas::CreateError::Database(error) => error.into(),
         }
@@ -221,7 +221,8 @@ impl From<nas::UpdateError> for Problem {
             nas::UpdateError::Stale(stale) => stale.into(),
             nas::UpdateError::Invalid(invalid) => invalid.into(),
             nas::UpdateError::NameTaken => Self::new(Code::NameTaken).field("name", error.to_string()),
-            nas::UpdateError::Secret(error) => error.into(),
+            nas::UpdateError::Sharing(error) => error.into(),
+            nas::UpdateError::Sealed(_) => Self::internal(error),
             nas::UpdateError::Database(error) => error.into(),
         }
     }
@@ -237,12 +238,24 @@ impl From<nas::DeleteError> for Problem {
     }
 }
 
+impl From<nas::SharingError> for Problem {
+    fn from(error: nas::SharingError) -> Self {
+        let code = match error {
+            nas::SharingError::Unsigned => Code::AddressNotShareable,
+            nas::SharingError::Chosen => Code::SecretMustBeGenerated,
+            nas::SharingError::Equal => Code::SecretTaken,
+            nas::SharingError::Database(error) => return error.into(),
+        };
+        Self::new(code).detail(error.to_string())
+    }
+}
+
 impl From<nas::SecretError> for Problem {
     fn from(error: nas::SecretError) -> Self {
         match error {
             nas::SecretError::NotFound => Self::new(Code::NotFound),
             nas::SecretError::Invalid(invalid) => invalid.into(),
-            nas::SecretError::Ambiguous => Self::new(Code::SecretTaken).detail(error.to_string()),
+            nas::SecretError::Sharing(error) => error.into(),
             nas::SecretError::Sealed(_) => Self::internal(error),
             nas::SecretError::Database(error) => error.into(),
         }

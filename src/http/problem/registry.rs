@@ -103,8 +103,12 @@ registry! {
         "Choose another name.";
     AddressTaken = "address_taken", CONFLICT, "The address is taken",
         "Choose another address.";
-    SecretTaken = "secret_taken", CONFLICT, "Another router at this address has the same secret",
+    AddressNotShareable = "address_not_shareable", CONFLICT, "Another tenant's router is at this address, and one of the two does not sign its requests",
+        "Let the router sign (`messageAuthenticator` required), or ask the platform.";
+    SecretTaken = "secret_taken", CONFLICT, "Another router of the tenant at this address has the same secret",
         "Routers that share an address need secrets of their own.";
+    SecretMustBeGenerated = "secret_must_be_generated", CONFLICT, "Another tenant's router is at this address: no secret can be chosen there",
+        "Leave `secret` out, so that one is made; change addresses with `newSecret=true`. Then put the new secret into the router.";
     InUse = "in_use", CONFLICT, "Something still refers to it",
         "Take the references away first.";
     NotPossible = "not_possible", CONFLICT, "Its present state does not allow this",

@@ -21,7 +21,7 @@ use super::super::{
 };
 use crate::domain::{
     access::Permission,
-    nas::{self, Router, RouterSpec, Script},
+    nas::{self, Router, RouterSpec, Script, SecretChange},
     tenant::{self, Feature},
 };
 
@@ -118,7 +118,8 @@ async fn list(
 struct RouterBody {
     /// What is wanted of it.
     router: RouterSpec,
-    /// Its shared secret, 8 to 64 signs of ASCII; without one, one is made, which `/secret/reveal` shows.
+    /// Its shared secret, 8 to 64 signs of ASCII; without one, one is made, which `/secret/reveal` shows. Where another
+    /// tenant has a router at the address, none can be chosen.
     #[serde(default)]
     secret: Option<SecretString>,
 }
@@ -151,20 +152,34 @@ async fn load(cx: CallContext, Id(id): Id<RouterId>) -> Result<Versioned<RouterV
     Ok(Versioned(version, RouterView::of(&cx.state().observed, cx.scope.tenant(), router)))
 }
 
-/// Changes everything of a router but its secret. In force for its next packet.
+/// What else a change of a router does.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct UpdateParams {
+    /// Replaces its secret by one that is made here, which `/secret/reveal` shows. Needed when an address comes to it
+    /// where another tenant has a router.
+    #[serde(default)]
+    new_secret: bool,
+}
+
+/// Changes everything of a router; its secret when that is asked for. In force for its next packet.
 #[utoipa::path(
-    put, path = "/api/v1/routers/{id}", tag = "routers", params(("id" = RouterId, Path)), request_body = RouterSpec,
+    put, path = "/api/v1/routers/{id}", tag = "routers", params(("id" = RouterId, Path), UpdateParams),
+    request_body = RouterSpec,
     responses((status = 200, body = Router), (status = 412, description = "Changed meanwhile."))
 )]
 async fn update(
     cx: CallContext,
     Id(id): Id<RouterId>,
     IfMatch(seen): IfMatch,
+    Params(params): Params<UpdateParams>,
     Body(spec): Body<RouterSpec>,
 ) -> Result<Versioned<Router>, Problem> {
     cx.ensure_reason()?;
     let mut tx = cx.begin().await?;
-    let router = nas::update(&mut tx, &cx.scope, &cx.state().sealer, id, seen, spec).await?;
+    let secret = if params.new_secret { SecretChange::Generate } else { SecretChange::Keep };
+    let router = nas::update(&mut tx, &cx.scope, &cx.state().sealer, id, seen, spec, secret).await?;
     tx.commit().await?;
     Ok(Versioned(router.version, router))
 }
@@ -206,7 +221,8 @@ async fn reveal_secret(cx: CallContext, Id(id): Id<RouterId>) -> Result<Json<Sec
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SecretBody {
-    /// 8 to 64 signs of ASCII; without one, one is made.
+    /// 8 to 64 signs of ASCII; without one, one is made. Where another tenant has a router at the address, none can be
+    /// chosen.
     #[serde(default)]
     secret: Option<SecretString>,
 }

@@ -104,7 +104,6 @@ fn routers_behind_one_address_are_told_apart_by_their_secrets() {
     let mut world = World::new();
     world.put(Change::Router(router(2, ROUTER, b"the other secret")));
     world.accept(&budi());
-    world.router(|router| router.message_authenticator = MessageAuthenticatorPolicy::Off);
     let got = world.send(Port::Authentication, &unsigned_budi());
     assert_eq!(dropped(got), DropReason::AmbiguousRouter, "nothing proves whose it is");
     let mut forged = budi();
@@ -115,6 +114,36 @@ fn routers_behind_one_address_are_told_apart_by_their_secrets() {
     assert!(matches!(got, Got::Recorded(Kind::ACCOUNTING, ..)), "{got:?}");
     start[4] ^= 1;
     assert_eq!(dropped(world.send(Port::Accounting, &start)), DropReason::AuthenticatorInvalid);
+}
+
+#[test]
+fn an_unsigned_request_is_of_the_only_router_there_that_does_not_sign() {
+    let mut world = World::new();
+    let unsigned_of = |world: &World, number: u8| {
+        world
+            .live
+            .find_router(RouterId::from_bytes(octets(3, number)))
+            .map(|state| state.view().unsigned_requests)
+    };
+    let second = || router(2, ROUTER, b"the other secret");
+    world.put(Change::Router(second()));
+    world.router(|router| router.message_authenticator = MessageAuthenticatorPolicy::Off);
+    world.accept(&unsigned_budi());
+    assert_eq!(unsigned_of(&world, 1), Some(1));
+    assert_eq!(unsigned_of(&world, 2).unwrap_or(0), 0, "the one that signs has nothing to do with it");
+    let proxied = unsigned(|packet| {
+        pppoe(packet, "budi", MAC)?
+            .user_password(b"rahasia", &secret())?
+            .octets(AttributeType::PROXY_STATE, b"collision")
+    });
+    assert_eq!(dropped(world.send(Port::Authentication, &proxied)), DropReason::MessageAuthenticatorMissing);
+    world.accept(&budi());
+
+    let off = entry::Router { message_authenticator: MessageAuthenticatorPolicy::Off, ..second() };
+    world.put(Change::Router(off));
+    let got = world.send(Port::Authentication, &unsigned_budi());
+    assert_eq!(dropped(got), DropReason::AmbiguousRouter, "either may have sent it");
+    world.accept(&budi());
 }
 
 #[test]
