@@ -8,7 +8,7 @@ use crate::domain::{
     addon::{self, PlanCharge},
     tenant::{
         Calendar,
-        saas_plan::{Period, SaasPlan},
+        saas_plan::{Cycle, Period, SaasPlan},
     },
     values::Day,
 };
@@ -45,7 +45,9 @@ pub(super) async fn charge_cycle(
 }
 
 /// Evens out a change from one plan to another at `today`. What is charged ahead for the old one is given back, and the rest
-/// of the cycle is charged for the new one; where nothing is charged ahead, the old one's days are charged up to today.
+/// of the cycle is charged for the new one. Where nothing is charged ahead, the old one's days are charged up to today, and the
+/// month's invoice asks for the rest; where that was made already, such as for a free plan's add-ons, the rest is charged now:
+/// no other invoice would look back at it.
 pub(super) async fn even_out(
     tx: &mut Tx,
     scope: &Scope,
@@ -58,11 +60,7 @@ pub(super) async fn even_out(
         let days = Period { from: today.max(old.from), until: old.cycle.until };
         let back = Minor::ZERO.checked_sub(old.rest(today)?)?;
         record(tx, scope, from, old, days, " given back", back).await?;
-        let cycle = calendar.period(to.spec.cycle, today);
-        let new = ahead(to, cycle, today);
-        let days = Period { from: today, until: cycle.until };
-        record(tx, scope, to, &new, days, "", new.whole()?).await?;
-        account.charge(new);
+        account.charge(charge_rest(tx, scope, to, calendar, today).await?);
     } else {
         let cycle = calendar.period(from.spec.cycle, today);
         if let Some(days) = account.uncharged(cycle, calendar.first(), today) {
@@ -72,8 +70,27 @@ pub(super) async fn even_out(
         }
         account.paid = None;
         account.settle(today);
+        let month = calendar.period(Cycle::Monthly, today);
+        if store::invoice::is_issued(tx, scope, month.from).await? {
+            account.charge(charge_rest(tx, scope, to, calendar, today).await?);
+        }
     }
     Ok(store::account::put(tx, scope, &account).await?)
+}
+
+/// Charges the rest of a new plan's cycle, today with it.
+async fn charge_rest(
+    tx: &mut Tx,
+    scope: &Scope,
+    plan: &SaasPlan,
+    calendar: &Calendar,
+    today: Day,
+) -> Result<Paid, ChargeError> {
+    let cycle = calendar.period(plan.spec.cycle, today);
+    let paid = ahead(plan, cycle, today);
+    let days = Period { from: today, until: cycle.until };
+    record(tx, scope, plan, &paid, days, "", paid.whole()?).await?;
+    Ok(paid)
 }
 
 /// Records what stands on no invoice because it would fall below nothing.
