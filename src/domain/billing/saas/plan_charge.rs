@@ -3,7 +3,10 @@
 use base::{Currency, Minor, SaasChargeId, Scope, money::AmountOutOfRange};
 use foundation::{Tx, db};
 
-use super::{account::Paid, store};
+use super::{
+    account::{Account, Paid},
+    store,
+};
 use crate::domain::{
     addon::{self, PlanCharge},
     tenant::{
@@ -30,7 +33,7 @@ pub(super) async fn charge_cycle(
     calendar: &Calendar,
     today: Day,
 ) -> Result<Option<SaasChargeId>, ChargeError> {
-    let mut account = store::account::find(tx, scope).await?;
+    let mut account = retract(tx, scope, today).await?;
     let cycle = calendar.period(plan.spec.cycle, today);
     let Some(days) = account.uncharged(cycle, calendar.first(), cycle.until) else { return Ok(None) };
     if plan.spec.price == Minor::ZERO {
@@ -55,7 +58,7 @@ pub(super) async fn even_out(
     calendar: &Calendar,
     today: Day,
 ) -> Result<(), ChargeError> {
-    let mut account = store::account::find(tx, scope).await?;
+    let mut account = retract(tx, scope, today).await?;
     if let Some(old) = account.ahead(today) {
         let days = Period { from: today.max(old.from), until: old.cycle.until };
         let back = Minor::ZERO.checked_sub(old.rest(today)?)?;
@@ -76,6 +79,19 @@ pub(super) async fn even_out(
         }
     }
     Ok(store::account::put(tx, scope, &account).await?)
+}
+
+/// The account, without the charge of a cycle that goes on when its invoice became void: that is made anew, at the price that
+/// holds now. After a change of the plan, which was reckoned from it, and when the cycle is over it stays as it is.
+pub(super) async fn retract(tx: &mut Tx, scope: &Scope, today: Day) -> db::Result<Account> {
+    let mut account = store::account::find(tx, scope).await?;
+    if let Some(charge) = account.charge_ahead(today)
+        && store::invoice::write_off(tx, scope, charge).await?
+    {
+        account.forget();
+        store::account::put(tx, scope, &account).await?;
+    }
+    Ok(account)
 }
 
 /// Charges the rest of a new plan's cycle, today with it.

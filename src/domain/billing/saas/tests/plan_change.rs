@@ -6,9 +6,9 @@ use foundation::testing::TestDb;
 use super::{a_tenant, on, price};
 use crate::domain::{
     addon::{self, AddonSpec, Order},
-    billing::saas::{ChangePlanError, InvoiceStatus, SaasInvoice, change_plan, issue, void},
+    billing::saas::{ChangePlanError, InvoiceStatus, SaasInvoice, change_plan, issue, round::go_round, void},
     tenant::{
-        Limit,
+        self, Limit, PlatformSettings, TenantStatus,
         saas_plan::{self, Cycle, SaasPlanSpec, TRIAL},
     },
 };
@@ -21,6 +21,8 @@ foundation::battery! {
     a_free_month_that_has_an_invoice_is_charged_from_the_change_on,
     a_year_is_left_for_a_month_and_the_other_way_round,
     a_void_invoice_and_a_change_go_together,
+    a_void_invoice_of_an_earlier_month_is_asked_for_again_in_any_order,
+    a_void_invoice_of_free_days_is_not_asked_for_again,
     another_currency_needs_a_clean_slate,
 }
 
@@ -62,7 +64,7 @@ fn lines(invoice: &SaasInvoice) -> Vec<i64> {
 
 async fn own_plan(db: &TestDb, tenant: TenantId) -> SaasPlanId {
     let mut conn = db.conn().await.unwrap();
-    crate::domain::tenant::load(&mut conn, &db.platform().within(tenant)).await.unwrap().saas_plan
+    tenant::load(&mut conn, &db.platform().within(tenant)).await.unwrap().saas_plan
 }
 
 async fn more_is_charged_for_the_rest_of_the_cycle(db: TestDb) {
@@ -216,6 +218,55 @@ async fn a_void_invoice_and_a_change_go_together(db: TestDb) {
     // The change was reckoned from the charge: it stays.
     let again = issued(&db, id, "2026-12-17").await;
     assert_eq!(lines(&again), [-103_226, 200_000, 309_677]);
+}
+
+async fn voided(db: &TestDb, tenant: TenantId, day: &str, invoice: &SaasInvoice) {
+    let mut tx = db.begin().await.unwrap();
+    void(&mut tx, &on(db, day), tenant, invoice.id, "wrong address").await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn a_void_invoice_of_an_earlier_month_is_asked_for_again_in_any_order(db: TestDb) {
+    let id = a_tenant(&db).await;
+    let november = issued(&db, id, "2026-11-25").await;
+    assert_eq!(lines(&november), [90_000]);
+    // Void before the next one is made.
+    voided(&db, id, "2026-12-01", &november).await;
+    let december = issued(&db, id, "2026-12-01").await;
+    assert_eq!(lines(&december), [90_000, 300_000]);
+    assert_eq!(december.lines[0].amount.units(), 300_000, "the month's own comes first");
+    // Void behind the next one.
+    let january = issued(&db, id, "2027-01-01").await;
+    assert_eq!(lines(&january), [300_000]);
+    voided(&db, id, "2027-01-02", &december).await;
+    assert_eq!(open(&db, id).await.iter().map(|(_, amount)| *amount).collect::<Vec<_>>(), [90_000, 300_000]);
+    // Void on the last day of a month, which gets no other one.
+    let february = issued(&db, id, "2027-02-01").await;
+    assert_eq!(lines(&february), [90_000, 300_000, 300_000]);
+    voided(&db, id, "2027-02-28", &february).await;
+    let march = issued(&db, id, "2027-03-01").await;
+    assert_eq!(lines(&march), [90_000, 300_000, 300_000, 300_000]);
+    assert_eq!(open(&db, id).await, []);
+}
+
+async fn a_void_invoice_of_free_days_is_not_asked_for_again(db: TestDb) {
+    let id = a_tenant(&db).await;
+    let set = async |day: &str, status| {
+        let mut tx = db.begin().await.unwrap();
+        tenant::set_status(&mut tx, &on(&db, day), id, status).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let wrong = issued(&db, id, "2026-12-01").await;
+    voided(&db, id, "2026-12-02", &wrong).await;
+    set("2026-12-02", TenantStatus::Disabled).await;
+    for day in ["2026-12-03", "2026-12-20"] {
+        let mut tx = db.begin().await.unwrap();
+        go_round(&mut tx, &on(&db, day), id, &PlatformSettings::default()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    assert_eq!(open(&db, id).await, []);
+    set("2026-12-20", TenantStatus::Active).await;
+    assert_eq!(lines(&issued(&db, id, "2026-12-21").await), [116_129], "twelve of 31 days");
 }
 
 async fn another_currency_needs_a_clean_slate(db: TestDb) {
