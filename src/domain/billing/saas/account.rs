@@ -51,11 +51,16 @@ impl Account {
         self.settled_until = self.settled_until.max(Some(day));
     }
 
-    /// The last charge was a mistake, if it is among these: its days are to be charged anew. Gives it.
-    pub(super) fn forget(&mut self, charges: &[SaasChargeId]) -> Option<SaasChargeId> {
-        let charge = self.paid.as_ref()?.charge.filter(|charge| charges.contains(charge))?;
-        self.settled_until = self.paid.take().map(|paid| paid.from);
-        Some(charge)
+    /// The charge of a cycle that is not over at `today`: it may be made anew when its invoice was a mistake.
+    pub(super) fn charge_ahead(&self, today: Day) -> Option<SaasChargeId> {
+        self.ahead(today)?.charge
+    }
+
+    /// The last charge was a mistake: its days are to be charged anew.
+    pub(super) fn forget(&mut self) {
+        if let Some(paid) = self.paid.take() {
+            self.settled_until = Some(paid.from);
+        }
     }
 }
 
@@ -174,8 +179,9 @@ mod tests {
         let paid = Paid { charge: Some(charge), ..paid(300_000, Cycle::Monthly, first, day("2026-11-24")) };
         account.charge(paid);
         assert_eq!(span(&account, "2026-12-01"), None);
-        assert_eq!(account.forget(&[]), None);
-        assert_eq!(account.forget(&[charge]), Some(charge));
+        assert_eq!(account.charge_ahead(day("2026-11-30")), Some(charge));
+        assert_eq!(account.charge_ahead(day("2026-12-01")), None, "of a cycle that is over");
+        account.forget();
         assert_eq!(span(&account, "2026-12-01"), Some((day("2026-11-24"), day("2026-12-01"))));
     }
 }

@@ -3,12 +3,15 @@
 use base::{Currency, Minor, SaasChargeId, Scope, money::AmountOutOfRange};
 use foundation::{Tx, db};
 
-use super::{account::Paid, store};
+use super::{
+    account::{Account, Paid},
+    store,
+};
 use crate::domain::{
     addon::{self, PlanCharge},
     tenant::{
         Calendar,
-        saas_plan::{Period, SaasPlan},
+        saas_plan::{Cycle, Period, SaasPlan},
     },
     values::Day,
 };
@@ -30,7 +33,7 @@ pub(super) async fn charge_cycle(
     calendar: &Calendar,
     today: Day,
 ) -> Result<Option<SaasChargeId>, ChargeError> {
-    let mut account = store::account::find(tx, scope).await?;
+    let mut account = retract(tx, scope, today).await?;
     let cycle = calendar.period(plan.spec.cycle, today);
     let Some(days) = account.uncharged(cycle, calendar.first(), cycle.until) else { return Ok(None) };
     if plan.spec.price == Minor::ZERO {
@@ -45,7 +48,9 @@ pub(super) async fn charge_cycle(
 }
 
 /// Evens out a change from one plan to another at `today`. What is charged ahead for the old one is given back, and the rest
-/// of the cycle is charged for the new one; where nothing is charged ahead, the old one's days are charged up to today.
+/// of the cycle is charged for the new one. Where nothing is charged ahead, the old one's days are charged up to today, and the
+/// month's invoice asks for the rest; where that was made already, such as for a free plan's add-ons, the rest is charged now:
+/// no other invoice would look back at it.
 pub(super) async fn even_out(
     tx: &mut Tx,
     scope: &Scope,
@@ -53,16 +58,12 @@ pub(super) async fn even_out(
     calendar: &Calendar,
     today: Day,
 ) -> Result<(), ChargeError> {
-    let mut account = store::account::find(tx, scope).await?;
+    let mut account = retract(tx, scope, today).await?;
     if let Some(old) = account.ahead(today) {
         let days = Period { from: today.max(old.from), until: old.cycle.until };
         let back = Minor::ZERO.checked_sub(old.rest(today)?)?;
         record(tx, scope, from, old, days, " given back", back).await?;
-        let cycle = calendar.period(to.spec.cycle, today);
-        let new = ahead(to, cycle, today);
-        let days = Period { from: today, until: cycle.until };
-        record(tx, scope, to, &new, days, "", new.whole()?).await?;
-        account.charge(new);
+        account.charge(charge_rest(tx, scope, to, calendar, today).await?);
     } else {
         let cycle = calendar.period(from.spec.cycle, today);
         if let Some(days) = account.uncharged(cycle, calendar.first(), today) {
@@ -72,8 +73,40 @@ pub(super) async fn even_out(
         }
         account.paid = None;
         account.settle(today);
+        let month = calendar.period(Cycle::Monthly, today);
+        if store::invoice::is_issued(tx, scope, month.from).await? {
+            account.charge(charge_rest(tx, scope, to, calendar, today).await?);
+        }
     }
     Ok(store::account::put(tx, scope, &account).await?)
+}
+
+/// The account, without the charge of a cycle that goes on when its invoice became void: that is made anew, at the price that
+/// holds now. After a change of the plan, which was reckoned from it, and when the cycle is over it stays as it is.
+pub(super) async fn retract(tx: &mut Tx, scope: &Scope, today: Day) -> db::Result<Account> {
+    let mut account = store::account::find(tx, scope).await?;
+    if let Some(charge) = account.charge_ahead(today)
+        && store::invoice::write_off(tx, scope, charge).await?
+    {
+        account.forget();
+        store::account::put(tx, scope, &account).await?;
+    }
+    Ok(account)
+}
+
+/// Charges the rest of a new plan's cycle, today with it.
+async fn charge_rest(
+    tx: &mut Tx,
+    scope: &Scope,
+    plan: &SaasPlan,
+    calendar: &Calendar,
+    today: Day,
+) -> Result<Paid, ChargeError> {
+    let cycle = calendar.period(plan.spec.cycle, today);
+    let paid = ahead(plan, cycle, today);
+    let days = Period { from: today, until: cycle.until };
+    record(tx, scope, plan, &paid, days, "", paid.whole()?).await?;
+    Ok(paid)
 }
 
 /// Records what stands on no invoice because it would fall below nothing.

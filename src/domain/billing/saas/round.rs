@@ -4,7 +4,7 @@ use base::{Platform, TenantId};
 use foundation::{Tx, db};
 use jiff::ToSpan as _;
 
-use super::{IssueError, SaasInvoice, isolate, issue, store};
+use super::{IssueError, SaasInvoice, isolate, issue, plan_charge, store};
 use crate::domain::{
     event::InvoiceOverdue,
     tenant::{self, Handling, PlatformSettings, TenantStatus, UpdateError, saas_plan::Cycle},
@@ -47,10 +47,12 @@ pub(super) async fn go_round(
     if account.looked_on == Some(today) {
         return Ok(Done::default());
     }
-    account.looked_on = Some(today);
     if found.standing != TenantStatus::Active {
+        // Free are the days of a void invoice's cycle as well.
+        account = plan_charge::retract(tx, &scope, today).await?;
         account.settle(today);
     }
+    account.looked_on = Some(today);
     store::account::put(tx, &scope, &account).await?;
     let mut done = Done::default();
     if found.standing == TenantStatus::Active && settings.invoicing == Handling::Automatic {

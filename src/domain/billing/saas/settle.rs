@@ -1,6 +1,6 @@
 //! An invoice is paid, or void; a matter of the super admin.
 
-use base::{Platform, SaasChargeId, SaasInvoiceId, Scope, TenantId};
+use base::{Platform, SaasInvoiceId, TenantId};
 use foundation::{Tx, audit, db};
 
 use super::{InvoicePaid, InvoiceStatus, InvoiceVoided, SaasInvoice, isolate::lift_settled, store};
@@ -60,23 +60,11 @@ pub async fn void(
     note: &str,
 ) -> Result<SaasInvoice, SettleError> {
     let invoice = settle(tx, platform, tenant, id, InvoiceStatus::Void, note).await?;
-    release(tx, &platform.within(tenant), &invoice).await?;
+    // The plan's price is looked up anew by whoever charges its cycle next.
+    store::invoice::release_charges(tx, &platform.within(tenant), id).await?;
     tx.publish(&platform.within(tenant), &InvoiceVoided { invoice: id });
     lift_settled(tx, &platform.within(tenant)).await?;
     Ok(invoice)
-}
-
-/// Lets go of what a void invoice asked for. The plan's price is looked up anew for the next one, unless the plan was
-/// changed meanwhile: what that cost was reckoned from this charge, which then stands on the next invoice as it is.
-async fn release(tx: &mut Tx, scope: &Scope, invoice: &SaasInvoice) -> db::Result<()> {
-    let charges: Vec<SaasChargeId> = invoice.lines.iter().filter_map(|line| line.charge).collect();
-    let mut account = store::account::find(tx, scope).await?;
-    let void = account.forget(&charges);
-    if void.is_some() {
-        store::account::put(tx, scope, &account).await?;
-    }
-    store::invoice::release_charges(tx, scope, invoice.id, void).await?;
-    Ok(())
 }
 
 async fn settle(

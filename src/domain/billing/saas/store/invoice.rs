@@ -106,21 +106,37 @@ pub(in super::super) async fn insert_lines(
     .map(drop)
 }
 
-/// Lets go of the charges of an invoice but `kept`, which is void with it.
+/// Lets go of the charges of an invoice.
 pub(in super::super) async fn release_charges(
     conn: &mut Conn,
     scope: &Scope,
     id: SaasInvoiceId,
-    kept: Option<SaasChargeId>,
 ) -> Result<u64> {
-    let mut query = conn
-        .query("DELETE FROM saas_charge_invoiced WHERE tenant_id = $1 AND invoice_id = $2")
+    conn.query("DELETE FROM saas_charge_invoiced WHERE tenant_id = $1 AND invoice_id = $2")
         .bind(scope.tenant())
-        .bind(id);
-    if let Some(kept) = kept {
-        query = query.push(" AND charge_id <> ").push_bind(kept);
-    }
-    query.execute().await
+        .bind(id)
+        .execute()
+        .await
+}
+
+/// A charge that an invoice has let go of stands on that one for good: it is void with it. `false` when none has.
+pub(in super::super) async fn write_off(
+    conn: &mut Conn,
+    scope: &Scope,
+    charge: SaasChargeId,
+) -> Result<bool> {
+    let written = conn
+        .query(
+            "INSERT INTO saas_charge_invoiced (tenant_id, charge_id, invoice_id) \
+             SELECT tenant_id, charge_id, invoice_id FROM saas_invoice_line WHERE tenant_id = $1 AND charge_id = $2 \
+             AND NOT EXISTS (SELECT 1 FROM saas_charge_invoiced WHERE tenant_id = $1 AND charge_id = $2) \
+             ORDER BY invoice_id DESC LIMIT 1",
+        )
+        .bind(scope.tenant())
+        .bind(charge)
+        .execute()
+        .await?;
+    Ok(written > 0)
 }
 
 /// Has the month that begins on `from` an invoice?

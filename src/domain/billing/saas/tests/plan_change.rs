@@ -5,9 +5,12 @@ use foundation::testing::TestDb;
 
 use super::{a_tenant, on, price};
 use crate::domain::{
-    addon,
-    billing::saas::{ChangePlanError, InvoiceStatus, SaasInvoice, change_plan, issue, void},
-    tenant::saas_plan::{self, Cycle, SaasPlanSpec, TRIAL},
+    addon::{self, AddonSpec, Order},
+    billing::saas::{ChangePlanError, InvoiceStatus, SaasInvoice, change_plan, issue, round::go_round, void},
+    tenant::{
+        self, Limit, PlatformSettings, TenantStatus,
+        saas_plan::{self, Cycle, SaasPlanSpec, TRIAL},
+    },
 };
 
 foundation::battery! {
@@ -15,8 +18,11 @@ foundation::battery! {
     less_is_given_back_and_carried_over,
     back_and_forth_on_one_day_costs_nothing,
     days_that_no_invoice_asked_for_are_charged_once,
+    a_free_month_that_has_an_invoice_is_charged_from_the_change_on,
     a_year_is_left_for_a_month_and_the_other_way_round,
     a_void_invoice_and_a_change_go_together,
+    a_void_invoice_of_an_earlier_month_is_asked_for_again_in_any_order,
+    a_void_invoice_of_free_days_is_not_asked_for_again,
     another_currency_needs_a_clean_slate,
 }
 
@@ -58,7 +64,7 @@ fn lines(invoice: &SaasInvoice) -> Vec<i64> {
 
 async fn own_plan(db: &TestDb, tenant: TenantId) -> SaasPlanId {
     let mut conn = db.conn().await.unwrap();
-    crate::domain::tenant::load(&mut conn, &db.platform().within(tenant)).await.unwrap().saas_plan
+    tenant::load(&mut conn, &db.platform().within(tenant)).await.unwrap().saas_plan
 }
 
 async fn more_is_charged_for_the_rest_of_the_cycle(db: TestDb) {
@@ -132,6 +138,45 @@ async fn days_that_no_invoice_asked_for_are_charged_once(db: TestDb) {
     assert_eq!(invoice.lines[0].description, "max, 2026-11-27 – 2026-11-30");
 }
 
+/// One more router from this day on, for 30,000 a month.
+async fn a_router_more(db: &TestDb, tenant: TenantId, day: &str) {
+    let platform = on(db, day);
+    let mut tx = db.begin().await.unwrap();
+    let routers = addon::find_by_code(&mut tx, "extra_router").await.unwrap().unwrap();
+    let spec = AddonSpec { unit_price: Minor::new(30_000), ..routers.spec };
+    addon::update(&mut tx, &platform, routers.id, None, spec).await.unwrap();
+    addon::archive(&mut tx, &platform, routers.id, None, false).await.unwrap();
+    let order = Order { addon: routers.id, units: 1, note: String::new() };
+    addon::activate(&mut tx, &platform, tenant, order).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn a_free_month_that_has_an_invoice_is_charged_from_the_change_on(db: TestDb) {
+    let id = a_tenant(&db).await;
+    let pro = own_plan(&db, id).await;
+    let free = SaasPlanSpec { limits: [(Limit::Routers, 1)].into(), ..price("free", 0) };
+    let (free, max) = (plan(&db, free).await, plan(&db, price("max", 750_000)).await);
+    changed(&db, id, "2026-11-22", free).await;
+    a_router_more(&db, id, "2026-11-24").await;
+    assert_eq!(lines(&issued(&db, id, "2026-11-24").await), [7_000], "the add-on alone");
+    changed(&db, id, "2026-11-24", max).await;
+    let rest = "max, 2026-11-24 – 2026-11-30".to_owned();
+    assert_eq!(open(&db, id).await, [(rest, 175_000)], "seven of thirty days");
+    // What is charged so is given back as everything else.
+    changed(&db, id, "2026-11-28", free).await;
+    let given = "max given back, 2026-11-28 – 2026-11-30".to_owned();
+    assert_eq!(open(&db, id).await[0], (given, -75_000));
+    assert_eq!(lines(&issued(&db, id, "2026-12-01").await), [-75_000, 30_000, 175_000]);
+    // The next month has its invoice from its first day on.
+    changed(&db, id, "2026-12-02", pro).await;
+    assert_eq!(open(&db, id).await[0].1, 290_323, "thirty of 31 days");
+    for to in [free, max, pro] {
+        changed(&db, id, "2026-12-02", to).await;
+    }
+    assert_eq!(open(&db, id).await.iter().map(|(_, amount)| amount).sum::<i64>(), 290_323);
+    assert_eq!(issued(&db, id, "2027-01-01").await.amount.units(), 290_323 + 300_000 + 30_000);
+}
+
 async fn a_year_is_left_for_a_month_and_the_other_way_round(db: TestDb) {
     let id = a_tenant(&db).await;
     let pro = own_plan(&db, id).await;
@@ -173,6 +218,55 @@ async fn a_void_invoice_and_a_change_go_together(db: TestDb) {
     // The change was reckoned from the charge: it stays.
     let again = issued(&db, id, "2026-12-17").await;
     assert_eq!(lines(&again), [-103_226, 200_000, 309_677]);
+}
+
+async fn voided(db: &TestDb, tenant: TenantId, day: &str, invoice: &SaasInvoice) {
+    let mut tx = db.begin().await.unwrap();
+    void(&mut tx, &on(db, day), tenant, invoice.id, "wrong address").await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn a_void_invoice_of_an_earlier_month_is_asked_for_again_in_any_order(db: TestDb) {
+    let id = a_tenant(&db).await;
+    let november = issued(&db, id, "2026-11-25").await;
+    assert_eq!(lines(&november), [90_000]);
+    // Void before the next one is made.
+    voided(&db, id, "2026-12-01", &november).await;
+    let december = issued(&db, id, "2026-12-01").await;
+    assert_eq!(lines(&december), [90_000, 300_000]);
+    assert_eq!(december.lines[0].amount.units(), 300_000, "the month's own comes first");
+    // Void behind the next one.
+    let january = issued(&db, id, "2027-01-01").await;
+    assert_eq!(lines(&january), [300_000]);
+    voided(&db, id, "2027-01-02", &december).await;
+    assert_eq!(open(&db, id).await.iter().map(|(_, amount)| *amount).collect::<Vec<_>>(), [90_000, 300_000]);
+    // Void on the last day of a month, which gets no other one.
+    let february = issued(&db, id, "2027-02-01").await;
+    assert_eq!(lines(&february), [90_000, 300_000, 300_000]);
+    voided(&db, id, "2027-02-28", &february).await;
+    let march = issued(&db, id, "2027-03-01").await;
+    assert_eq!(lines(&march), [90_000, 300_000, 300_000, 300_000]);
+    assert_eq!(open(&db, id).await, []);
+}
+
+async fn a_void_invoice_of_free_days_is_not_asked_for_again(db: TestDb) {
+    let id = a_tenant(&db).await;
+    let set = async |day: &str, status| {
+        let mut tx = db.begin().await.unwrap();
+        tenant::set_status(&mut tx, &on(&db, day), id, status).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let wrong = issued(&db, id, "2026-12-01").await;
+    voided(&db, id, "2026-12-02", &wrong).await;
+    set("2026-12-02", TenantStatus::Disabled).await;
+    for day in ["2026-12-03", "2026-12-20"] {
+        let mut tx = db.begin().await.unwrap();
+        go_round(&mut tx, &on(&db, day), id, &PlatformSettings::default()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    assert_eq!(open(&db, id).await, []);
+    set("2026-12-20", TenantStatus::Active).await;
+    assert_eq!(lines(&issued(&db, id, "2026-12-21").await), [116_129], "twelve of 31 days");
 }
 
 async fn another_currency_needs_a_clean_slate(db: TestDb) {
