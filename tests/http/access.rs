@@ -16,6 +16,7 @@ foundation::battery! {
     one_s_own_password_is_replaced_with_the_old_one,
     people_are_managed_with_versions,
     a_program_does_what_its_token_says,
+    a_program_makes_no_token_that_outlives_its_own,
     the_address_behind_a_proxy_is_the_caller_s,
 }
 
@@ -190,6 +191,25 @@ async fn a_program_does_what_its_token_says(db: TestDb) {
     rig.delete(&path).token(&other.owner).send().await.problem("not_found");
     rig.delete(&path).token(&tenant.owner).send().await.expect(204);
     rig.get("/api/v1/plans").token(secret).send().await.problem("token_invalid");
+}
+
+async fn a_program_makes_no_token_that_outlives_its_own(db: TestDb) {
+    let rig = Rig::new(db).await;
+    let tenant = rig.tenant("warga").await;
+    let body = json!({
+        "name": "hr", "permissions": ["token.write", "plan.read"], "expiresAt": "2026-11-22T09:00:00Z"
+    });
+    let made = rig.post("/api/v1/tokens").token(&tenant.owner).json(&body).send().await.expect(201);
+    let program = made["secret"].as_str().unwrap();
+    for body in [json!({ "name": "child", "permissions": ["plan.read"] }), body] {
+        rig.post("/api/v1/tokens").token(program).json(&body).send().await.problem("person_required");
+    }
+    let list = rig.get("/api/v1/tokens").token(program).send().await.expect(200);
+    assert_eq!(list["rows"].as_array().unwrap().len(), 1);
+    let other = json!({ "name": "other", "permissions": ["plan.read"] });
+    let other = rig.post("/api/v1/tokens").token(&tenant.owner).json(&other).send().await.expect(201);
+    let path = format!("/api/v1/tokens/{}", other["id"].as_str().unwrap());
+    rig.delete(&path).token(program).send().await.expect(204);
 }
 
 async fn the_address_behind_a_proxy_is_the_caller_s(db: TestDb) {

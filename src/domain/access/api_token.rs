@@ -1,7 +1,7 @@
 //! Tokens of programs.
 
 use base::{
-    ApiTokenId, Timestamp, UserId,
+    Actor, ApiTokenId, Timestamp, UserId,
     page::{Page, PageRequest},
 };
 use foundation::{Conn, Origin, Tx, audit, db};
@@ -58,12 +58,16 @@ pub enum TokenError {
     /// The maker may not do this itself.
     #[error("nobody can give a permission that is not the own: {}", .0.as_str())]
     NotAllowed(Permission),
+    /// A program asks, whose own token may end tomorrow.
+    #[error("a program's token makes no other: it would outlive it")]
+    ByProgram,
     /// The database refused.
     #[error("the token cannot be stored")]
     Database(#[from] db::Error),
 }
 
-/// Makes a token for `maker`, who has the permissions `own`. The token is shown once, here.
+/// Makes a token for `maker`, who has the permissions `own`. The token is shown once, here. A program makes none: what it
+/// made would work on after its own token has expired or was revoked.
 ///
 /// # Errors
 /// As [`TokenError`] says.
@@ -74,6 +78,9 @@ pub async fn create_token(
     own: Permissions,
     new: NewApiToken,
 ) -> Result<(ApiToken, Token), TokenError> {
+    if matches!(origin.act().actor, Actor::Token(_)) {
+        return Err(TokenError::ByProgram);
+    }
     if let Some(missing) = new.permissions.iter().find(|permission| !own.allow(*permission)) {
         return Err(TokenError::NotAllowed(missing));
     }

@@ -233,7 +233,9 @@ pub async fn update_user(
     }
     after.version = before.version.next();
     after.updated_at = origin.act().now;
-    store::user::update(tx, &after).await?;
+    if !store::user::update(tx, &after, before.version).await? {
+        return Err(moved(&before));
+    }
     if after.disabled || (after.role, after.role_id) != (before.role, before.role_id) {
         store::session::end_all(tx, id, None, origin.act().now).await?;
     }
@@ -256,7 +258,9 @@ pub async fn delete_user(
     if let Some(tenant) = user.tenant {
         limit::give_back(tx, &origin.act().within(tenant), Limit::PanelUsers, 1).await?;
     }
-    store::user::delete(tx, id, origin.act().now).await?;
+    if !store::user::delete(tx, id, user.version, origin.act().now).await? {
+        return Err(moved(&user));
+    }
     store::session::end_all(tx, id, None, origin.act().now).await?;
     store::api_token::revoke_all_of(tx, id, origin.act().now).await?;
     tx.audit(origin, audit::Entry::new("user.delete", "user", id).before(&user));
@@ -274,9 +278,11 @@ pub async fn set_password(
     id: UserId,
     password: &PreparedPassword,
 ) -> Result<User, UserError> {
-    let user = load_user(tx, origin, id).await?;
+    allow(manager, &load_user(tx, origin, id).await?)?;
+    let user = replace_password(tx, origin, id, password, true, "user.set_password").await?;
+    // Who was promoted since is told by the row that is held now.
     allow(manager, &user)?;
-    replace_password(tx, origin, user, password, true, "user.set_password").await
+    Ok(user)
 }
 
 /// Replaces one's own password; the other sessions end. The caller has verified the old one with
@@ -290,25 +296,30 @@ pub async fn change_password(
     id: UserId,
     password: &PreparedPassword,
 ) -> Result<User, UserError> {
-    let user = load_user(tx, origin, id).await?;
-    replace_password(tx, origin, user, password, false, "user.change_password").await
+    load_user(tx, origin, id).await?;
+    replace_password(tx, origin, id, password, false, "user.change_password").await
 }
 
 async fn replace_password(
     tx: &mut Tx,
     origin: &impl Origin,
-    before: User,
+    id: UserId,
     password: &PreparedPassword,
     expired: bool,
     act: &'static str,
 ) -> Result<User, UserError> {
     let now = origin.act().now;
-    let user = User { password_expired: expired, version: before.version.next(), updated_at: now, ..before };
-    store::user::update(tx, &user).await?;
-    store::user::set_password_hash(tx, user.id, &password.hash).await?;
-    store::session::end_all(tx, user.id, None, now).await?;
-    tx.audit(origin, audit::Entry::new(act, "user", user.id).before(&Masked).after(&Masked));
-    Ok(user)
+    if !store::user::set_password(tx, id, &password.hash, expired, now).await? {
+        return Err(UserError::NotFound);
+    }
+    store::session::end_all(tx, id, None, now).await?;
+    tx.audit(origin, audit::Entry::new(act, "user", id).before(&Masked).after(&Masked));
+    load_user(tx, origin, id).await
+}
+
+/// Somebody changed the person between the reading and the writing.
+fn moved(before: &User) -> UserError {
+    Stale { seen: before.version, current: before.version.next() }.into()
 }
 
 /// Does the platform have a super admin yet?

@@ -153,6 +153,7 @@ impl From<TokenError> for Problem {
             TokenError::NotFound => Self::new(Code::NotFound),
             TokenError::Invalid(invalid) => invalid.into(),
             TokenError::NotAllowed(_) => Self::new(Code::RankTooLow).detail(error.to_string()),
+            TokenError::ByProgram => Self::new(Code::PersonRequired).detail(error.to_string()),
             TokenError::Database(error) => error.into(),
         }
     }

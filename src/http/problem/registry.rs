@@ -69,6 +69,8 @@ registry! {
         "Ask somebody who has it, or for a role or a token with it.";
     RankTooLow = "rank_too_low", FORBIDDEN, "Your role may not manage that role, or give that permission",
         "Ask somebody of a higher role.";
+    PersonRequired = "person_required", FORBIDDEN, "Only a person may do this, no program",
+        "Sign in, and do it with the session's token.";
     CrossOrigin = "cross_origin", FORBIDDEN, "The request comes from another site",
         "A session cookie counts for this site's own pages alone. Programs send a token.";
     TenantRequired = "tenant_required", BAD_REQUEST, "No tenant is named",

@@ -62,7 +62,7 @@ struct MadeToken {
     secret: Option<String>,
 }
 
-/// Makes a token. With an Idempotency-Key the same request makes no second one, and does not show the secret again: that
+/// Makes a token; only somebody who is signed in may, no program. With an Idempotency-Key the same request makes no second one, and does not show the secret again: that
 /// is kept nowhere.
 #[utoipa::path(
     post, path = "/api/v1/tokens", tag = "people", request_body = TokenBody,

@@ -143,29 +143,42 @@ pub(in super::super) async fn list(
     Ok(rows.into_iter().map(|row| row.split().0).collect())
 }
 
-pub(in super::super) async fn update(conn: &mut Conn, user: &User) -> Result<()> {
+/// `false` when it is not of this version any more. The password stands apart, in [`set_password`].
+pub(in super::super) async fn update(conn: &mut Conn, user: &User, version: Version) -> Result<bool> {
     conn.query(
-        "UPDATE panel_user SET name = $2, role = $3, role_id = $4, password_expired = $5, disabled = $6, \
-         version = $7, updated_at = $8 WHERE id = $1 AND deleted_at IS NULL",
+        "UPDATE panel_user SET name = $3, role = $4, role_id = $5, disabled = $6, version = $7, updated_at = $8 \
+         WHERE id = $1 AND version = $2 AND deleted_at IS NULL",
     )
     .bind(user.id)
+    .bind(version)
     .bind(&user.name)
     .bind(user.role)
     .bind(user.role_id)
-    .bind(user.password_expired)
     .bind(user.disabled)
     .bind(user.version)
     .bind(user.updated_at)
-    .execute_one()
+    .execute_optional()
     .await
 }
 
-pub(in super::super) async fn set_password_hash(conn: &mut Conn, id: UserId, hash: &str) -> Result<()> {
-    conn.query("UPDATE panel_user SET password_hash = $2 WHERE id = $1")
-        .bind(id)
-        .bind(hash)
-        .execute_one()
-        .await
+/// Sets the password and nothing else, whatever the version; `false` when the person is gone.
+pub(in super::super) async fn set_password(
+    conn: &mut Conn,
+    id: UserId,
+    hash: &str,
+    expired: bool,
+    now: Timestamp,
+) -> Result<bool> {
+    conn.query(
+        "UPDATE panel_user SET password_hash = $2, password_expired = $3, version = version + 1, updated_at = $4 \
+         WHERE id = $1 AND deleted_at IS NULL",
+    )
+    .bind(id)
+    .bind(hash)
+    .bind(expired)
+    .bind(now)
+    .execute_optional()
+    .await
 }
 
 /// Notes the time of a sign-in; `false` when the person was changed, locked or removed since it was read.
@@ -181,12 +194,20 @@ pub(in super::super) async fn note_login(conn: &mut Conn, user: &User, now: Time
     .await
 }
 
-pub(in super::super) async fn delete(conn: &mut Conn, id: UserId, now: Timestamp) -> Result<()> {
+/// `false` when it is not of this version any more.
+pub(in super::super) async fn delete(
+    conn: &mut Conn,
+    id: UserId,
+    version: Version,
+    now: Timestamp,
+) -> Result<bool> {
     conn.query(
-        "UPDATE panel_user SET deleted_at = $2, version = version + 1 WHERE id = $1 AND deleted_at IS NULL",
+        "UPDATE panel_user SET deleted_at = $3, version = version + 1 \
+         WHERE id = $1 AND version = $2 AND deleted_at IS NULL",
     )
     .bind(id)
+    .bind(version)
     .bind(now)
-    .execute_one()
+    .execute_optional()
     .await
 }

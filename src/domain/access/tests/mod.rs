@@ -8,7 +8,7 @@ mod tokens;
 
 use std::{net::IpAddr, time::Duration};
 
-use base::{Clock, MockClock, Platform, Scope, SecretString, page::PageRequest, seal::Sealer};
+use base::{Clock, MockClock, Platform, Scope, SecretString, UserId, page::PageRequest, seal::Sealer};
 use foundation::{
     audit,
     testing::{NOW, TestDb},

@@ -5,6 +5,7 @@ use super::*;
 foundation::battery! {
     people_are_made_listed_and_managed_by_rank,
     logins_are_unique_within_a_tenant,
+    what_was_locked_meanwhile_stays_locked,
     nobody_signs_out_who_is_above,
     acting_on_behalf_stands_in_the_platform_s_trail,
 }
@@ -87,6 +88,67 @@ async fn logins_are_unique_within_a_tenant(db: TestDb) {
     assert!(platform_has_users(&mut tx, &platform).await.unwrap());
     assert!(find_platform_login(&mut tx, &platform, " Admin").await.unwrap().is_some());
     assert!(find_platform_login(&mut tx, &platform, "nobody").await.unwrap().is_none());
+}
+
+/// Locks the person while `other` is at its change; where two write at a time, commits once that one waits.
+async fn locked_meanwhile<T>(rig: &Rig, scope: &Scope, id: UserId, other: impl Future<Output = T>) -> T {
+    let mut tx = rig.db.begin().await.unwrap();
+    let lock = UserChange { disabled: Some(true), ..UserChange::default() };
+    update_user(&mut tx, scope, &chief(), id, None, lock).await.unwrap();
+    let commit = async {
+        while !rig.db.config().url.is_sqlite() {
+            let waiting = tx.query(
+                "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))",
+            );
+            let (waiting,): (i64,) = waiting.fetch_one().await.unwrap();
+            if waiting > 0 {
+                break;
+            }
+        }
+        tx.commit().await.unwrap();
+    };
+    tokio::join!(other, commit).0
+}
+
+async fn what_was_locked_meanwhile_stays_locked(db: TestDb) {
+    let rig = Rig::new(db);
+    let scope = rig.tenant("warga").await;
+    let load = async |id| load_user(&mut rig.db.conn().await.unwrap(), &scope, id).await.unwrap();
+    let chief = chief();
+    let renamed = rig.user(&scope, "renamed", Role::Admin, "a long password").await;
+    let outcome = locked_meanwhile(&rig, &scope, renamed.id, async {
+        let mut tx = rig.db.begin().await.unwrap();
+        let name = UserChange { name: Some("Siti".into()), ..UserChange::default() };
+        let outcome = update_user(&mut tx, &scope, &chief, renamed.id, None, name).await;
+        tx.commit().await.unwrap();
+        outcome
+    })
+    .await;
+    let after = load(renamed.id).await;
+    assert!(after.disabled, "{outcome:?}");
+    assert_eq!(outcome.is_ok(), after.name == "Siti");
+    assert!(outcome.is_ok() || matches!(outcome, Err(UserError::Stale(_))), "{outcome:?}");
+
+    let reset = rig.user(&scope, "reset", Role::Admin, "a long password").await;
+    let password = rig.pool.prepare(None).await.unwrap();
+    let outcome = locked_meanwhile(&rig, &scope, reset.id, async {
+        let mut tx = rig.db.begin().await.unwrap();
+        let outcome = set_password(&mut tx, &scope, &chief, reset.id, &password).await.unwrap();
+        tx.commit().await.unwrap();
+        outcome
+    })
+    .await;
+    let after = load(reset.id).await;
+    assert_eq!(outcome, after);
+    assert!(after.disabled && after.password_expired);
+    assert_eq!(after.version, reset.version.next().next());
+
+    let mut tx = rig.db.begin().await.unwrap();
+    let old = User { disabled: false, role: Role::Owner, version: reset.version.next(), ..reset.clone() };
+    assert!(!store::user::update(&mut tx, &old, reset.version).await.unwrap(), "a copy from before");
+    assert!(!store::user::delete(&mut tx, reset.id, reset.version, NOW).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(load(reset.id).await, after);
 }
 
 async fn nobody_signs_out_who_is_above(db: TestDb) {
