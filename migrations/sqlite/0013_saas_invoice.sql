@@ -55,7 +55,7 @@ CREATE TABLE saas_invoice_line (
     position INTEGER NOT NULL,
     description TEXT NOT NULL,
     amount INTEGER NOT NULL,
-    -- The charge that it is for; NULL for what is carried over to the next invoice.
+    -- The charge that it is for, the first of several of an add-on and a day; NULL for what is carried over to the next invoice.
     charge_id BLOB,
     PRIMARY KEY (tenant_id, invoice_id, position),
     FOREIGN KEY (tenant_id, invoice_id) REFERENCES saas_invoice (tenant_id, id),

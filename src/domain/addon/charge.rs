@@ -68,7 +68,7 @@ pub(super) async fn record(
         id: SaasChargeId::generate(scope.now()),
         tenant_addon: Some(of.id),
         saas_plan: None,
-        description: format!("{} × {units}, {from} – {}", addon.spec.name, period.last()),
+        description: describe(&addon.spec.name, units, Period { from, until: period.until }),
         units,
         unit_price: of.unit_price,
         currency: of.currency,
@@ -83,6 +83,11 @@ pub(super) async fn record(
     tx.publish(scope, &event);
     tx.audit(scope, audit::Entry::new("saas_charge.record", "saas_charge", charge.id).after(&charge));
     Ok(charge)
+}
+
+/// What stands on the invoice for units of an add-on.
+pub(super) fn describe(name: &str, units: i64, days: Period) -> String {
+    format!("{name} × {units}, {} – {}", days.from, days.last())
 }
 
 /// What a plan costs for days of one cycle.

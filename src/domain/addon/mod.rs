@@ -1,13 +1,14 @@
 //! Add-ons: what a tenant buys besides its plan. Each unit raises limits or switches features on.
 //!
 //! `catalogue` what there is · `order` asking for one · `decide` the super admin's answer to a custom one · `units` more, fewer
-//! or none · `settle` what the turn of a cycle brings · `charge` what is owed for it ·
+//! or none · `settle` what the turn of a cycle brings · `charge` what is owed for it · `invoice_line` what of that stands on an invoice ·
 //! `jobs` sees to both for all tenants.
 
 mod catalogue;
 mod charge;
 mod decide;
 mod event;
+mod invoice_line;
 pub mod jobs;
 mod order;
 mod settle;
@@ -30,6 +31,7 @@ pub use event::{
     AddonUnitsChanged, SaasChargeRecorded,
 };
 use foundation::{Conn, db};
+pub use invoice_line::{InvoiceCharges, invoice_charges, owes};
 pub use order::{Order, OrderError, activate, order};
 pub use settle::{SettleError, Settled, review, settle, settle_all};
 pub use spec::AddonSpec;

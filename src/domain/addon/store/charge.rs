@@ -77,6 +77,44 @@ pub(in super::super) async fn list(
     Ok(query.fetch_all::<Row>().await?.into_iter().map(SaasCharge::from).collect())
 }
 
+/// Those of a currency that stand on no invoice: `own`, then the plans', then the add-ons', each oldest first.
+pub(in super::super) async fn open_of(
+    conn: &mut Conn,
+    scope: &Scope,
+    currency: Currency,
+    own: Option<SaasChargeId>,
+    limit: i64,
+) -> Result<Vec<SaasCharge>> {
+    let rows: Vec<Row> = conn
+        .query(SELECT)
+        .push(
+            "currency = $2 AND NOT EXISTS \
+             (SELECT 1 FROM saas_charge_invoiced i WHERE i.tenant_id = c.tenant_id AND i.charge_id = c.id) \
+             ORDER BY CASE WHEN id = $3 THEN 0 WHEN saas_plan_id IS NOT NULL THEN 1 ELSE 2 END, id LIMIT $4",
+        )
+        .bind(scope.tenant())
+        .bind(currency)
+        .bind(own)
+        .bind(limit)
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(SaasCharge::from).collect())
+}
+
+/// Is something of this currency owed, not given back, and on no invoice?
+pub(in super::super) async fn is_owed(conn: &mut Conn, scope: &Scope, currency: Currency) -> Result<bool> {
+    let found: Option<(SaasChargeId,)> = conn
+        .query(
+            "SELECT id FROM saas_charge c WHERE tenant_id = $1 AND currency = $2 AND amount > 0 AND NOT EXISTS \
+             (SELECT 1 FROM saas_charge_invoiced i WHERE i.tenant_id = c.tenant_id AND i.charge_id = c.id) LIMIT 1",
+        )
+        .bind(scope.tenant())
+        .bind(currency)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Those that stand on no invoice, oldest first.
 pub(in super::super) async fn open(conn: &mut Conn, scope: &Scope, limit: i64) -> Result<Vec<SaasCharge>> {
     let rows: Vec<Row> = conn

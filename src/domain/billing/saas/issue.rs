@@ -1,6 +1,6 @@
 //! Making an invoice: the plan's price, and the charges that stand on none yet.
 
-use base::{Minor, Platform, SaasInvoiceId, TenantId, money::AmountOutOfRange};
+use base::{Minor, Platform, SaasChargeId, SaasInvoiceId, TenantId, money::AmountOutOfRange};
 use foundation::{Tx, audit, db};
 use jiff::ToSpan as _;
 
@@ -18,8 +18,6 @@ use crate::domain::{
     values::{Day, Invalid, Version, invalid::ensure},
 };
 
-/// Charges on one invoice; more of them stand on the next one.
-const MAX_CHARGES: u32 = 200;
 /// The line that takes off an invoice what it cannot give back.
 const CARRIED: &str = "Carried over to the next invoice";
 /// The note on an invoice of nothing.
@@ -95,21 +93,17 @@ pub async fn issue(
     }
     addon::settle_all(tx, &scope).await?;
     let own = plan_charge::charge_cycle(tx, &scope, &plan, &calendar, today).await?;
-    let mut charges = addon::open_charges(tx, &scope, MAX_CHARGES).await?;
-    charges.retain(|charge| charge.currency == plan.spec.currency);
-    // The plan itself comes first.
-    charges.sort_by_key(|charge| Some(charge.id) != own);
-    if charges.iter().all(|charge| charge.amount <= Minor::ZERO) {
+    if !addon::owes(tx, &scope, plan.spec.currency).await? {
         return Err(IssueError::NothingOwed);
     }
-    let mut lines: Vec<InvoiceLine> = charges
-        .into_iter()
-        .map(|charge| InvoiceLine {
-            description: charge.description,
-            amount: charge.amount,
-            charge: Some(charge.id),
-        })
-        .collect();
+    let items = addon::invoice_charges(tx, &scope, plan.spec.currency, own).await?;
+    let charges: Vec<SaasChargeId> =
+        items.iter().flat_map(|item| &item.charges).map(|charge| charge.id).collect();
+    let lines = items.into_iter().map(|item| {
+        let charge = item.charges.first().map(|charge| charge.id);
+        Ok(InvoiceLine { amount: item.amount()?, description: item.description, charge })
+    });
+    let mut lines = lines.collect::<Result<Vec<InvoiceLine>, AmountOutOfRange>>()?;
     let sum = lines.iter().try_fold(Minor::ZERO, |sum, line| sum.checked_add(line.amount))?;
     let year = today.date().year();
     let number = store::invoice::next_number(tx, i64::from(year)).await?;
@@ -142,6 +136,7 @@ pub async fn issue(
         return Err(IssueError::AlreadyIssued(month.from));
     }
     store::invoice::insert_lines(tx, &scope, &invoice).await?;
+    store::invoice::take_charges(tx, &scope, invoice.id, &charges).await?;
     tx.publish(&scope, &InvoiceCreated { invoice: invoice.id });
     if is_settled {
         tx.publish(&scope, &InvoicePaid { invoice: invoice.id });

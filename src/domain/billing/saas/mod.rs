@@ -86,7 +86,8 @@ pub struct InvoiceLine {
     pub description: String,
     /// How much.
     pub amount: Minor,
-    /// For which charge; null for what is carried over to the next invoice.
+    /// For which charge, the first one where an add-on's units were bought one after the other on a day; null for what is
+    /// carried over to the next invoice.
     #[serde(rename = "chargeId")]
     pub charge: Option<SaasChargeId>,
 }

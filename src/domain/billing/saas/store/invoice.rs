@@ -68,7 +68,7 @@ pub(in super::super) async fn insert(conn: &mut Conn, scope: &Scope, invoice: &S
     .await
 }
 
-/// Its lines, and that their charges stand on it: a charge that stands on another one is refused by its key.
+/// Its lines.
 pub(in super::super) async fn insert_lines(
     conn: &mut Conn,
     scope: &Scope,
@@ -89,17 +89,26 @@ pub(in super::super) async fn insert_lines(
             values.push(line.charge);
         },
     )
-    .await?;
-    let charges: Vec<SaasChargeId> = invoice.lines.iter().filter_map(|line| line.charge).collect();
+    .await
+    .map(drop)
+}
+
+/// These charges stand on it: one that stands on another one is refused by its key.
+pub(in super::super) async fn take_charges(
+    conn: &mut Conn,
+    scope: &Scope,
+    id: SaasInvoiceId,
+    charges: &[SaasChargeId],
+) -> Result<()> {
     bulk::insert(
         conn,
         "INSERT INTO saas_charge_invoiced (tenant_id, charge_id, invoice_id)",
         "",
-        &charges,
+        charges,
         |values, charge| {
             values.push(scope.tenant());
             values.push(*charge);
-            values.push(invoice.id);
+            values.push(id);
         },
     )
     .await

@@ -1,5 +1,6 @@
 //! The platform's invoices, on both databases.
 
+mod crowded;
 mod isolation;
 mod jobs;
 mod plan_change;
