@@ -27,7 +27,8 @@ use crate::domain::subscriber::{self, LearnMacError};
 /// ([`foundation::db::ROWS_LIMIT`]), for a restart and the position go along.
 const MOST_ROWS: usize = 900;
 
-/// Records read at a time. The more there are, the more packets of one session cost one write; they are a few mebioctets.
+/// Records read at a time. The more there are, the more packets of one session cost one write; they and the rows
+/// that they change are in memory meanwhile.
 pub(super) const WINDOW: usize = 32_768;
 
 /// So few records are applied in one transaction, as they are few rows: about 10 ms on SQLite.
