@@ -60,7 +60,7 @@ impl Binder<'_, '_> {
 }
 
 /// Inserts `rows`: `head` is `INSERT INTO t (a, b)`, `tail` what follows the values (`ON CONFLICT …` or nothing), and `bind`
-/// pushes one row's values. Says how many rows were touched. A statement may not touch one row twice
+/// pushes one row's values; rows that are given away are spared a copy of their texts. Says how many rows were touched. A statement may not touch one row twice
 /// (`ON CONFLICT DO UPDATE` on PostgreSQL): fold first.
 ///
 /// # Errors
@@ -69,32 +69,33 @@ pub async fn insert<R>(
     conn: &mut Conn,
     head: impl Into<Sql>,
     tail: impl Into<Sql>,
-    rows: &[R],
-    bind: impl Fn(&mut Binder<'_, '_>, &R),
+    rows: impl IntoIterator<Item = R, IntoIter: ExactSizeIterator>,
+    bind: impl Fn(&mut Binder<'_, '_>, R),
 ) -> Result<u64> {
     let (head, tail) = (head.into(), tail.into());
     let is_counted = !conn.is_sqlite() || head.sqlite.contains('$') || tail.sqlite.contains('$');
     let mut touched = 0;
-    let mut rest = rows;
+    let mut rows = rows.into_iter();
     let mut most = CHUNK;
-    while !rest.is_empty() {
+    while rows.len() > 0 {
         let mut query = conn.query(head);
         query.text().push_str(" VALUES ");
-        let mut size = size_of_statement(rest.len(), most);
+        let mut size = size_of_statement(rows.len(), most);
         let mut at = 0;
-        while at < size {
+        while at < size
+            && let Some(row) = rows.next()
+        {
             query.text().push_str(if at == 0 { "(" } else { "), (" });
-            bind(&mut Binder { query: &mut query, separator: "", is_counted }, &rest[at]);
+            bind(&mut Binder { query: &mut query, separator: "", is_counted }, row);
             if at == 0 {
                 most = most.min(MAX_PARAMETERS / query.bound().max(1)).max(1);
-                size = size_of_statement(rest.len(), most);
+                size = size_of_statement(rows.len() + 1, most);
             }
             at += 1;
         }
         query.text().push_str(") ");
         query = query.push_sql(tail);
         touched += query.execute().await?;
-        rest = &rest[size..];
     }
     Ok(touched)
 }

@@ -29,10 +29,13 @@ const MOST_ROWS: usize = 900;
 
 /// Records read at a time. The more there are, the more packets of one session cost one write; they and the rows
 /// that they change are in memory meanwhile.
-pub(super) const WINDOW: usize = 32_768;
+pub(super) const MOST_RECORDS: usize = 32_768;
 
 /// So few records are applied in one transaction, as they are few rows: about 10 ms on SQLite.
 pub(super) const FEW: usize = MOST_ROWS / ROWS_OF_ACCOUNTING - 2;
+
+/// Records that are read before whoever writes others gets its turn: some tens of microseconds.
+const SLICE: usize = 64;
 
 /// Rows that a first use comes to at most: the subscriber, the audit trail, the change stream and their heads.
 const ROWS_OF_FIRST_USE: usize = 8;
@@ -114,13 +117,33 @@ pub(super) struct Tally {
 }
 
 impl Applier<'_> {
-    /// Applies `records`, where `from` is the journal's position in the database.
+    /// Reads records, for [`apply`](Self::apply). Gives way often: it is done while others are written.
+    pub(super) async fn read<'r>(&self, records: impl ExactSizeIterator<Item = Stored<'r>>) -> Window<'r> {
+        let mut window = Window { records: Vec::with_capacity(records.len()), work: Work::default() };
+        if records.len() > FEW {
+            window.work.items.reserve_exact(records.len());
+            for stored in records {
+                self.sort_one(&stored, &mut window.work);
+                window.records.push(stored);
+                if window.records.len() % SLICE == 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        } else {
+            window.records.extend(records);
+        }
+        window
+    }
+
+    /// Applies what was read, where `from` is the journal's position in the database.
     ///
     /// # Errors
     /// As [`ApplyError`] says; some of the records may be applied, and the position in the database says which.
-    pub(super) async fn apply(&self, records: &[Stored<'_>], from: Position) -> Result<Tally, ApplyError> {
+    pub(super) async fn apply(&self, window: Window<'_>, from: Position) -> Result<Tally, ApplyError> {
+        let Window { records, work } = window;
+        let records = records.as_slice();
         if records.len() > FEW
-            && let Some(tally) = self.fold(records, from).await?
+            && let Some(tally) = self.fold(records, work, from).await?
         {
             counter!("rrnetd_drain_records_total").increment(tally.applied);
             return Ok(tally);
@@ -164,9 +187,14 @@ impl Applier<'_> {
     /// Folds many records, and writes what they change in several transactions. `None` when that was not possible: something
     /// is refused, others write the same sessions, or it is too much at once. Then nothing moved the position, and the
     /// records may be applied in any other way.
-    async fn fold(&self, records: &[Stored<'_>], from: Position) -> Result<Option<Tally>, ApplyError> {
+    async fn fold(
+        &self,
+        records: &[Stored<'_>],
+        work: Work<'_>,
+        from: Position,
+    ) -> Result<Option<Tally>, ApplyError> {
         let Some(last) = records.last() else { return Ok(None) };
-        match self.fold_and_write(records, from, last.position).await {
+        match self.fold_and_write(records, work, from, last.position).await {
             Ok(tally) => Ok(tally),
             Err(Failure::Passing(error)) => Err(error),
             Err(Failure::Refused(_) | Failure::Overtaken) => {
@@ -179,10 +207,10 @@ impl Applier<'_> {
     async fn fold_and_write(
         &self,
         records: &[Stored<'_>],
+        mut work: Work<'_>,
         from: Position,
         to: Position,
     ) -> Result<Option<Tally>, Failure> {
-        let mut work = self.sort(records);
         let others = work.refused.len() + work.first_uses.len() * ROWS_OF_FIRST_USE;
         let mut conn = self.db.conn().await?;
         let folded = apply::fold(&mut conn, &std::mem::take(&mut work.items)).await?;
@@ -239,7 +267,7 @@ impl Applier<'_> {
         mut tx: Tx,
         part: Part,
         restarts: Restarts,
-        Sorted { first_uses, refused, .. }: Sorted<'_>,
+        Work { first_uses, refused, .. }: Work<'_>,
     ) -> Result<(), Failure> {
         let now = self.clock.wall();
         if !part.write(&mut tx).await? {
@@ -269,24 +297,28 @@ impl Applier<'_> {
     }
 
     /// Reads records.
-    fn sort<'r>(&self, records: &[Stored<'r>]) -> Sorted<'r> {
-        let mut sorted = Sorted { items: Vec::with_capacity(records.len()), ..Sorted::default() };
+    fn sort<'r>(&self, records: &[Stored<'r>]) -> Work<'r> {
+        let mut work = Work { items: Vec::with_capacity(records.len()), ..Work::default() };
         for stored in records {
-            match self.read(&stored.record) {
-                Ok(Work::Session(item)) => sorted.items.push(item),
-                Ok(Work::FirstUse(tenant, first_use)) => sorted.first_uses.push((tenant, first_use)),
-                Err(refusal) => sorted.refused.push(self.refused(stored, &refusal)),
-            }
+            self.sort_one(stored, &mut work);
         }
-        sorted
+        work
     }
 
-    fn read<'r>(&self, record: &Record<'r>) -> Result<Work<'r>, Refusal> {
+    fn sort_one<'r>(&self, stored: &Stored<'r>, work: &mut Work<'r>) {
+        match self.parse(&stored.record) {
+            Ok(Meaning::Session(item)) => work.items.push(item),
+            Ok(Meaning::FirstUse(tenant, first_use)) => work.first_uses.push((tenant, first_use)),
+            Err(refusal) => work.refused.push(self.refused(stored, &refusal)),
+        }
+    }
+
+    fn parse<'r>(&self, record: &Record<'r>) -> Result<Meaning<'r>, Refusal> {
         match (record.kind, record.version) {
-            (Kind::ACCOUNTING, ACCOUNTING_VERSION) => self.item(record).map(Work::Session),
+            (Kind::ACCOUNTING, ACCOUNTING_VERSION) => self.item(record).map(Meaning::Session),
             (Kind::FIRST_USE, FIRST_USE_VERSION) => {
                 let first_use = FirstUse::parse(record.payload).ok_or(Refusal::FirstUse)?;
-                Ok(Work::FirstUse(record.tenant, first_use))
+                Ok(Meaning::FirstUse(record.tenant, first_use))
             }
             _ => Err(Refusal::Unknown),
         }
@@ -343,15 +375,34 @@ impl Applier<'_> {
 }
 
 /// What a record asks for.
-#[expect(clippy::large_enum_variant, reason = "a few hundred at a time, nearly all of them sessions")]
-enum Work<'a> {
+#[expect(clippy::large_enum_variant, reason = "one at a time, nearly all of them sessions")]
+enum Meaning<'a> {
     Session(Item<'a>),
     FirstUse(TenantId, FirstUse),
 }
 
+/// Records of the journal that are read, and not applied yet.
+pub(super) struct Window<'r> {
+    records: Vec<Stored<'r>>,
+    /// What they ask for; empty where they are so few that they need no folding.
+    work: Work<'r>,
+}
+
+impl Window<'_> {
+    /// How many records there are.
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The position of the last one; none without records.
+    pub(super) fn last(&self) -> Option<Position> {
+        Some(self.records.last()?.position)
+    }
+}
+
 /// What records ask for, by kind; the order is kept within each.
 #[derive(Default)]
-struct Sorted<'r> {
+struct Work<'r> {
     items: Vec<Item<'r>>,
     first_uses: Vec<(TenantId, FirstUse)>,
     refused: Vec<Refused<'r>>,

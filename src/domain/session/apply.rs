@@ -113,10 +113,14 @@ impl Part {
         // In the order of the key, as the usage below: two nodes that write the same rows then wait for each other, never in
         // a circle.
         self.rows.sort_unstable_by_key(|row| (row.touched, row.tenant_id, row.started_at, row.id));
-        for rows in self.rows.chunk_by(|one, next| one.touched == next.touched) {
-            if rows::write(tx, rows).await? < rows.len() as u64 {
+        let mut rows = self.rows;
+        while let Some(touched) = rows.first().map(|row| row.touched) {
+            let others = rows.split_off(rows.partition_point(|row| row.touched == touched));
+            let wanted = rows.len() as u64;
+            if rows::write(tx, rows).await? < wanted {
                 return Ok(false);
             }
+            rows = others;
         }
         self.usage.sort_unstable_by_key(UsageRow::key);
         self.usage.dedup_by(|next, kept| {
@@ -321,6 +325,13 @@ impl Working {
 
     /// What was changed, the sessions of one name together.
     fn finish(self) -> Folded {
+        // A subscriber's rows near each other: they share pages of the indexes by subscriber and of the usage, which then are
+        // written in one part, once.
+        let owner = |row: &Row| {
+            let first = self.by_name.get(&row.name_hash).and_then(|namesakes| namesakes.first());
+            first.map(|&first| (self.rows[first].tenant_id, self.rows[first].subscriber_id))
+        };
+        let owners: Vec<_> = self.rows.iter().map(owner).collect();
         let mut usage: Vec<_> = self.usage.into_iter().collect();
         usage.sort_unstable_by_key(|(key, _)| *key);
         let mut usage = usage.into_iter().peekable();
@@ -334,11 +345,13 @@ impl Working {
                 }
             }
             if row.touched != Touched::Nothing {
-                changed.push((row, hours));
+                changed.push((owners[index], (row, hours)));
             }
         }
-        // Neighbours in the index by name are written together, too.
-        changed.sort_unstable_by_key(|(row, _)| (row.name_hash, row.tenant_id, row.started_at, row.id));
+        changed.sort_unstable_by_key(|(owner, (row, _))| {
+            (*owner, row.name_hash, row.tenant_id, row.started_at, row.id)
+        });
+        let changed = changed.into_iter().map(|(_, changed)| changed).collect();
         let mut told: Vec<_> = self.told.into_iter().collect();
         told.sort_unstable();
         Folded { changed, told }

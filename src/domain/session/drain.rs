@@ -11,7 +11,7 @@ use std::{
 
 use aaa::{
     directory::Directory,
-    journal::{Batch, Journal, Position, ReadError, Reader, StartError, Stored, Wake},
+    journal::{Batch, Journal, Position, ReadError, Reader, StartError, Wake},
     policy::ClassKey,
 };
 use base::{Clock, JournalId};
@@ -21,7 +21,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    applier::{Applier, ApplyError, FEW, WINDOW},
+    applier::{Applier, ApplyError, FEW, MOST_RECORDS, Window},
     store::journal,
 };
 
@@ -73,6 +73,10 @@ enum StepError {
     NotOpen,
 }
 
+/// Memory for the records that are written, and for those that are read meanwhile.
+#[derive(Default)]
+struct Batches(Batch, Batch);
+
 /// Where a drainer stands.
 struct Place {
     journal: JournalId,
@@ -114,29 +118,20 @@ impl Drain {
     /// When the database or the journal can't be read.
     pub async fn drain_now(&self) -> Result<(), DrainNowError> {
         let goal = self.journal.durable();
-        let mut batch = Batch::new();
+        let mut batches = Batches::default();
         let mut moves = 0;
         loop {
-            let error = match self.drain_to(goal, &mut batch, &mut moves).await {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
+            let mut applied = 0;
+            let poured = match self.place().await {
+                Ok(mut place) => self.pour(&mut place, goal, &mut batches, &mut applied).await,
+                Err(error) => Err(error),
             };
-            moves += 1;
+            let Err(error) = poured else { return Ok(()) };
+            moves = if applied > 0 { 1 } else { moves + 1 };
             if moves > MOVES || !matches!(error, StepError::Apply(ApplyError::PositionMoved)) {
                 return Err(DrainNowError(error));
             }
         }
-    }
-
-    async fn drain_to(&self, goal: Position, batch: &mut Batch, moves: &mut u32) -> Result<(), StepError> {
-        let mut place = self.place().await?;
-        while place.reader.next_position() <= goal {
-            if self.step(&mut place, batch).await? == 0 {
-                break;
-            }
-            *moves = 0;
-        }
-        Ok(())
     }
 
     async fn drain(&self, backoff: &mut Duration) -> Result<Infallible, StepError> {
@@ -149,16 +144,23 @@ impl Drain {
             tokio::time::sleep(IDLE).await;
         }
         let mut place = self.place().await?;
-        let mut batch = Batch::new();
+        let mut batches = Batches::default();
         loop {
             wake.clear();
             let waiting = self.journal.durable().since(place.reader.next_position().previous());
             if waiting > 0 && waiting < FEW as u64 {
                 tokio::time::sleep(LINGER).await;
             }
-            if waiting > 0 && self.step(&mut place, &mut batch).await? > 0 {
-                *backoff = BACKOFF.0;
-                continue;
+            if waiting > 0 {
+                let mut applied = 0;
+                let poured = self.pour(&mut place, Position::new(u64::MAX), &mut batches, &mut applied).await;
+                if applied > 0 {
+                    *backoff = BACKOFF.0;
+                }
+                poured?;
+                if applied > 0 {
+                    continue;
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(IDLE) => {}
@@ -208,21 +210,74 @@ impl Drain {
         Ok(Place { journal: id, stored, reader })
     }
 
-    /// Applies the next records; how many there were.
-    async fn step(&self, place: &mut Place, batch: &mut Batch) -> Result<usize, StepError> {
-        let read = place.reader.fill(batch, WINDOW);
-        let Some(last) = batch.last() else { return read.map_err(StepError::Read) };
-        // Records before a segment that cannot be read are applied; the next step meets it again.
-        let records: Vec<Stored<'_>> = batch.iter().collect();
-        self.applier(place.journal).apply(&records, place.stored).await?;
-        place.stored = last;
-        self.journal.release(last);
-        Ok(records.len())
+    /// Applies the next records, and goes on while many wait, to `goal` at most. The next are read while the database
+    /// writes. `applied` grows by what is applied.
+    async fn pour(
+        &self,
+        place: &mut Place,
+        goal: Position,
+        Batches(one, other): &mut Batches,
+        applied: &mut usize,
+    ) -> Result<(), StepError> {
+        let Place { journal, stored, reader } = place;
+        let mut pour = Pour { drain: self, applier: self.applier(*journal), stored, reader, goal, applied };
+        let mut current = pour.read(1, one).await?;
+        while let Some(window) = current {
+            let Some(window) = pour.write_and_read(window, other).await? else { break };
+            current = pour.write_and_read(window, one).await?;
+        }
+        Ok(())
     }
 
     fn applier(&self, journal: JournalId) -> Applier<'_> {
         let Self { db, directory, class_key, clock, .. } = self;
         Applier { db, directory, class_key, clock, journal }
+    }
+}
+
+/// Applies window after window.
+struct Pour<'a> {
+    drain: &'a Drain,
+    applier: Applier<'a>,
+    stored: &'a mut Position,
+    reader: &'a mut Reader,
+    goal: Position,
+    applied: &'a mut usize,
+}
+
+impl Pour<'_> {
+    /// Applies a window, and reads the next one into `batch` meanwhile, if there is enough for one.
+    async fn write_and_read<'b>(
+        &mut self,
+        window: Window<'_>,
+        batch: &'b mut Batch,
+    ) -> Result<Option<Window<'b>>, StepError> {
+        let (applier, stored) = (self.applier, *self.stored);
+        let (count, last) = (window.len(), window.last().unwrap_or(stored));
+        let (written, read) = tokio::join!(applier.apply(window, stored), self.read(FEW, batch));
+        written?;
+        *self.stored = last;
+        *self.applied += count;
+        self.drain.journal.release(last);
+        read
+    }
+
+    /// Reads the next records, if at least `least` wait.
+    async fn read<'b>(
+        &mut self,
+        least: usize,
+        batch: &'b mut Batch,
+    ) -> Result<Option<Window<'b>>, StepError> {
+        let durable = self.drain.journal.durable().min(self.goal);
+        if durable.since(self.reader.next_position().previous()) < least as u64 {
+            return Ok(None);
+        }
+        let read = self.reader.fill(batch, MOST_RECORDS);
+        if batch.is_empty() {
+            return read.map(|_| None).map_err(StepError::Read);
+        }
+        // Records before a segment that cannot be read are applied; the next look meets it again.
+        Ok(Some(self.applier.read(batch.iter()).await))
     }
 }
 

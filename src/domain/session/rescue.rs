@@ -2,14 +2,14 @@
 
 use aaa::{
     directory::Directory,
-    journal::{Batch, Position, ReadError, Rescued, StartError, Stored},
+    journal::{Batch, Position, ReadError, Rescued, StartError},
     policy::ClassKey,
 };
 use base::{Clock, DatabaseId};
 use foundation::{Db, db};
 
 use super::{
-    applier::{Applier, ApplyError, WINDOW},
+    applier::{Applier, ApplyError, MOST_RECORDS},
     store::journal,
 };
 
@@ -107,14 +107,13 @@ pub async fn apply_rescued(
     let applier = Applier { db, directory, class_key, clock, journal: rescued.id() };
     let mut batch = Batch::new();
     loop {
-        let read = reader.fill(&mut batch, WINDOW);
+        let read = reader.fill(&mut batch, MOST_RECORDS);
         let Some(last) = batch.last() else {
             read?;
             report.damaged += reader.damage().len();
             return Ok(report);
         };
-        let records: Vec<Stored<'_>> = batch.iter().collect();
-        let tally = applier.apply(&records, stored).await?;
+        let tally = applier.apply(applier.read(batch.iter()).await, stored).await?;
         stored = last;
         report.applied += tally.applied;
         report.refused += tally.refused;

@@ -121,7 +121,7 @@ async fn apply_again(
         clock: context.clock(),
         journal: scratch,
     };
-    let applied = applier.apply(records, Position::new(0)).await;
+    let applied = applier.apply(applier.read(records.iter().copied()).await, Position::new(0)).await;
     let mut tx = context.begin().await?;
     journal::forget(&mut tx, scratch).await?;
     context.commit(tx).await?;

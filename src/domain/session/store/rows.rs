@@ -96,7 +96,7 @@ const WHOLE: &str = on_conflict!(
 
 /// Writes rows of which the same is [`Touched`]; how many. Fewer than there are: somebody else wrote the others since they
 /// were read.
-pub(in super::super) async fn write(conn: &mut Conn, rows: &[Row]) -> Result<u64> {
+pub(in super::super) async fn write(conn: &mut Conn, rows: Vec<Row>) -> Result<u64> {
     let tail = match rows.first().map(|row| row.touched) {
         None | Some(Touched::Nothing) => return Ok(0),
         Some(Touched::Progress) => PROGRESS,
@@ -111,13 +111,13 @@ pub(in super::super) async fn write(conn: &mut Conn, rows: &[Row]) -> Result<u64
         values.push(row.name_hash);
         values.push(row.from_cookie);
         values.push(row.overlay_generation);
-        values.push(row.username.clone());
-        values.push(row.acct_session_id.clone());
-        values.push(row.identifiers.clone());
-        values.push(row.framed_address.clone());
-        values.push(row.framed_ipv6_address.clone());
-        values.push(row.framed_ipv6_prefix.clone());
-        values.push(row.delegated_ipv6_prefix.clone());
+        values.push(row.username);
+        values.push(row.acct_session_id);
+        values.push(row.identifiers);
+        values.push(row.framed_address);
+        values.push(row.framed_ipv6_address);
+        values.push(row.framed_ipv6_prefix);
+        values.push(row.delegated_ipv6_prefix);
         values.push(row.mac);
         values.push(row.nas_port);
         values.push(row.started_at);
@@ -128,7 +128,7 @@ pub(in super::super) async fn write(conn: &mut Conn, rows: &[Row]) -> Result<u64
         values.push(row.upload_packets);
         values.push(row.download_packets);
         values.push(row.ended_at);
-        values.push(row.end_cause.clone());
+        values.push(row.end_cause);
         values.push(row.terminate_cause);
         values.push(row.revision + 1);
     })
