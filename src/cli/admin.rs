@@ -3,12 +3,13 @@
 use base::{Clock, Platform};
 use foundation::{
     Conn, Db,
-    db::{self, DatabaseUrl},
+    db::{self, DatabaseUrl, OpenError},
 };
 
 use super::{Failure, Outcome, say, serve::runtime};
 use crate::{
     config::{Config, Sources},
+    daemon::rescue::MISSING,
     domain::access::{self, Authority, Cost, NewUser, PasswordPool, Role, User},
 };
 
@@ -18,7 +19,8 @@ pub(super) fn migrate(sources: &Sources) -> Outcome {
         let db = open(&config).await?;
         let migrated = db.migrate(Clock::system().wall()).await.map_err(Failure::start)?;
         db.close().await;
-        say(&format!("database {}: {} migrations applied", migrated.database, migrated.applied));
+        let url = url(&config)?;
+        say(&format!("database {} at {url}: {} migrations applied", migrated.database, migrated.applied));
         Ok(())
     })
 }
@@ -93,7 +95,23 @@ async fn platform_person(conn: &mut Conn, platform: &Platform, login: &str) -> R
         .ok_or_else(|| Failure::start(anyhow::anyhow!("the platform has nobody with the login {login:?}")))
 }
 
-pub(super) async fn open(config: &Config) -> Result<Db, Failure> {
-    let url: DatabaseUrl = config.database.url.expose().parse().map_err(Failure::start)?;
-    Db::open(&db::Config::new(url)).await.map_err(Failure::start)
+/// The database of the settings. An SQLite file must be there: in a wrong folder none is made.
+async fn open(config: &Config) -> Result<Db, Failure> {
+    open_as(db::Config { may_make: false, ..db::Config::new(url(config)?) }).await
+}
+
+/// The same, for reading alone: it may be a copy where nothing can be written.
+pub(super) async fn open_for_reading(config: &Config) -> Result<Db, Failure> {
+    open_as(db::Config { may_make: false, reads_alone: true, ..db::Config::new(url(config)?) }).await
+}
+
+async fn open_as(settings: db::Config) -> Result<Db, Failure> {
+    Db::open(&settings).await.map_err(|error| match error {
+        OpenError::Missing { .. } => Failure::start(anyhow::anyhow!("{error}: {MISSING}")),
+        error => Failure::start(error),
+    })
+}
+
+fn url(config: &Config) -> Result<DatabaseUrl, Failure> {
+    config.database.url.expose().parse().map_err(Failure::start)
 }
