@@ -244,10 +244,10 @@ impl Check {
     }
 
     /// The same for numbers of another width.
-    fn number<N: TryFrom<u64>>(&mut self, key: &'static str, number: u64, least: u64, most: N) -> N
+    fn number<N>(&mut self, key: &'static str, number: u64, least: u64, most: N) -> N
     where
+        N: Copy + TryFrom<u64>,
         u64: TryFrom<N>,
-        N: Copy,
     {
         N::try_from(self.within(key, number, least, u64::try_from(most).unwrap_or(u64::MAX))).unwrap_or(most)
     }

@@ -144,6 +144,20 @@ pub(in super::super) async fn list(
     Ok(rows.into_iter().map(|row| row.split().0).collect())
 }
 
+/// Does the tenant have another owner who may sign in?
+pub(in super::super) async fn has_other_owner(conn: &mut Conn, tenant: TenantId, id: UserId) -> Result<bool> {
+    let (others,): (i64,) = conn
+        .query(
+            "SELECT COUNT(*) FROM panel_user WHERE tenant_id = $1 AND id <> $2 AND role = 'owner' AND NOT disabled \
+             AND deleted_at IS NULL",
+        )
+        .bind(tenant)
+        .bind(id)
+        .fetch_one()
+        .await?;
+    Ok(others > 0)
+}
+
 /// `false` when it is not of this version any more. The password stands apart, in [`set_password`].
 pub(in super::super) async fn update(conn: &mut Conn, user: &User, version: Version) -> Result<bool> {
     conn.query(
