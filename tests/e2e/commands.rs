@@ -31,6 +31,17 @@ fn no_command_makes_a_database_in_a_wrong_folder() {
 }
 
 #[test]
+fn a_database_that_is_not_ours_is_named() {
+    let (home, _) = home();
+    let file = home.path().canonicalize().unwrap().join("rrnetd.db");
+    fs::write(&file, b"").unwrap();
+    let name = format!("sqlite:{} is no database of rrnetd's", path(&file));
+    refused(Ok(run_in(home.path(), &["audit", "verify"])), &[&name, "with --data"]);
+    assert_eq!(fs::read(&file).unwrap(), b"", "read and no more");
+    refused(Ok(run_in(home.path(), &["admin", "create", "admin"])), &[&name, "with --data"]);
+}
+
+#[test]
 fn migrating_says_which_database() {
     let (_home, folder) = home();
     assert!(Daemon::quickstart(&folder, &[]).terminate().success());
