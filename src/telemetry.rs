@@ -47,6 +47,14 @@ impl LogFilter {
     }
 }
 
+/// Whether `text` is a filter.
+///
+/// # Errors
+/// When it is not.
+pub fn check_filter(text: &str) -> Result<(), TelemetryError> {
+    parse(text).map(drop)
+}
+
 fn parse(text: &str) -> Result<EnvFilter, TelemetryError> {
     EnvFilter::builder().parse(text).map_err(|_| TelemetryError::Filter(text.to_owned()))
 }

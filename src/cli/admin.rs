@@ -3,22 +3,24 @@
 use base::{Clock, Platform};
 use foundation::{
     Conn, Db,
-    db::{self, DatabaseUrl},
+    db::{self, DatabaseUrl, OpenError},
 };
 
 use super::{Failure, Outcome, say, serve::runtime};
 use crate::{
     config::{Config, Sources},
+    daemon::rescue::MISSING,
     domain::access::{self, Authority, Cost, NewUser, PasswordPool, Role, User},
 };
 
 pub(super) fn migrate(sources: &Sources) -> Outcome {
     let config = super::load(sources)?;
     runtime()?.block_on(async {
-        let db = open(&config).await?;
+        let db = open_as(&settings(&config)?).await?;
         let migrated = db.migrate(Clock::system().wall()).await.map_err(Failure::start)?;
         db.close().await;
-        say(&format!("database {}: {} migrations applied", migrated.database, migrated.applied));
+        let url = url(&config)?;
+        say(&format!("database {} at {url}: {} migrations applied", migrated.database, migrated.applied));
         Ok(())
     })
 }
@@ -93,7 +95,40 @@ async fn platform_person(conn: &mut Conn, platform: &Platform, login: &str) -> R
         .ok_or_else(|| Failure::start(anyhow::anyhow!("the platform has nobody with the login {login:?}")))
 }
 
-pub(super) async fn open(config: &Config) -> Result<Db, Failure> {
-    let url: DatabaseUrl = config.database.url.expose().parse().map_err(Failure::start)?;
-    Db::open(&db::Config::new(url)).await.map_err(Failure::start)
+/// The database of the settings.
+async fn open(config: &Config) -> Result<Db, Failure> {
+    open_ours(&settings(config)?).await
+}
+
+/// The same, for reading alone: it may be a copy where nothing can be written.
+pub(super) async fn open_for_reading(config: &Config) -> Result<Db, Failure> {
+    open_ours(&db::Config { reads_alone: true, ..settings(config)? }).await
+}
+
+/// An SQLite file must be there: in a wrong folder none is made.
+fn settings(config: &Config) -> Result<db::Config, Failure> {
+    Ok(db::Config { may_make: false, ..db::Config::new(url(config)?) })
+}
+
+/// One that the daemon, or `migrate`, has had before.
+async fn open_ours(settings: &db::Config) -> Result<Db, Failure> {
+    let db = open_as(settings).await?;
+    match db.identity().await {
+        Ok(_) => Ok(db),
+        Err(db::Error::Statement(_) | db::Error::RowNotFound) => {
+            Err(Failure::start(anyhow::anyhow!("{} is no database of rrnetd's: {MISSING}", settings.url)))
+        }
+        Err(error) => Err(Failure::running(error)),
+    }
+}
+
+async fn open_as(settings: &db::Config) -> Result<Db, Failure> {
+    Db::open(settings).await.map_err(|error| match error {
+        OpenError::Missing { .. } => Failure::start(anyhow::anyhow!("{error}: {MISSING}")),
+        error => Failure::start(error),
+    })
+}
+
+fn url(config: &Config) -> Result<DatabaseUrl, Failure> {
+    config.database.url.expose().parse().map_err(Failure::start)
 }

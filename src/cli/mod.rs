@@ -13,8 +13,9 @@ use clap::{Args, Parser, Subcommand};
 use foundation::audit::Head;
 
 use crate::{
-    config::{Config, ConfigError, Sources},
+    config::{Config, Sources},
     daemon::dictionaries,
+    telemetry,
 };
 
 /// RADIUS at wire speed, router sync and the control plane of an internet service provider.
@@ -47,7 +48,7 @@ enum Command {
     ///
     /// Everything is kept in the folder rrnetd-data unless something is said.
     Quickstart(SettingArguments),
-    /// Bring the database to this version's form, and end
+    /// Bring the database to this version's form, and end; an SQLite file must be there
     Migrate(SettingArguments),
     /// Say whether the configuration is right
     CheckConfig(SettingArguments),
@@ -80,7 +81,7 @@ enum AuditCommand {
 
 #[derive(Debug, Subcommand)]
 enum AdminCommand {
-    /// Make a super admin with a random password, shown once: the first way in after `serve` or `migrate`
+    /// Make a super admin with a random password, shown once: the first way in after a first start, or `migrate` on PostgreSQL
     Create {
         /// The login
         login: String,
@@ -208,10 +209,12 @@ impl SettingArguments {
     }
 }
 
-/// One sentence, with its causes behind it.
+/// One sentence, with its causes behind it; a line for each mistake where there are several.
 #[expect(clippy::print_stderr, reason = "the command's own word to its user")]
 fn complain(error: &anyhow::Error) {
-    eprintln!("rrnetd: {error:#}");
+    for line in format!("{error:#}").lines() {
+        eprintln!("rrnetd: {line}");
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the command's output")]
@@ -224,9 +227,14 @@ fn load(sources: &Sources) -> Result<Config, Failure> {
 }
 
 fn check_config(sources: &Sources) -> Outcome {
-    let config: Result<Config, ConfigError> = sources.load();
-    let config = config.map_err(Failure::start)?;
-    dictionaries::load(&config.radius.dictionaries).map_err(Failure::start)?;
+    let (config, mistakes) = sources.survey().map_err(Failure::start)?;
+    let mut said: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    said.extend(telemetry::check_filter(&config.log.filter).err().map(|error| error.to_string()));
+    let dictionaries = dictionaries::load(&config.radius.dictionaries);
+    said.extend(dictionaries.err().map(|error| format!("{:#}", anyhow::Error::from(error))));
+    if !said.is_empty() {
+        return Err(Failure::start(anyhow::anyhow!(said.join("\n"))));
+    }
     say("the configuration is right");
     Ok(())
 }

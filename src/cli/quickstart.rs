@@ -53,18 +53,55 @@ fn write_config(path: &Path) -> Result<(), Failure> {
     if fs::exists(path).unwrap_or(false) {
         return Ok(());
     }
-    folder::write_file(path, 0o600, TEMPLATE.as_bytes()).map_err(Failure::start)
+    // It is the data folder, unless a setting says otherwise.
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        folder::make(folder).map_err(Failure::start)?;
+    }
+    folder::write_file(path, 0o600, TEMPLATE.as_bytes()).map_err(|error| {
+        Failure::start(
+            anyhow::Error::from(error)
+                .context(format!("the configuration {} cannot be made", path.display())),
+        )
+    })
+}
+
+/// A word for the shell, whatever is in it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// The same, as it is where nothing in it means something to a shell.
+fn word(text: &str) -> String {
+    let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"/._-@".contains(&octet);
+    if text.bytes().all(is_plain) { text.to_owned() } else { quoted(text) }
+}
+
+/// A string for radclient's input.
+fn attribute(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A line to paste that sends `attributes` with radclient.
+fn radclient(attributes: &str, port: u16, command: &str, secret: &str) -> String {
+    // Some shells' echo takes backslashes for its own.
+    let echo = if attributes.contains('\\') { "printf '%s\\n'" } else { "echo" };
+    format!("{echo} {} | radclient -x 127.0.0.1:{port} {command} {}", quoted(attributes), quoted(secret))
 }
 
 /// A line to paste that asks for a new password and replaces the printed one with it.
 fn replacement(api: &str, login: &str, password: &str) -> String {
     let json = "-H 'Content-Type: application/json'";
+    let sign_in = serde_json::json!({ "login": login, "password": password }).to_string();
+    let current = serde_json::Value::from(password);
     format!(
         "read -rp 'New password (10 characters or more): ' NEW; \
-         curl -fsS {api}/login {json} -d '{{\"login\":\"{login}\",\"password\":\"{password}\"}}' \
+         NEW=$(printf %s \"$NEW\" | sed 's/[\\\\\"]/\\\\&/g'); \
+         curl -fsS {api}/login {json} -d {} \
          | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/' \
          | xargs -I TOKEN curl --fail-with-body -sS -X POST {api}/me/password -H 'Authorization: Bearer TOKEN' {json} \
-         -d \"{{\\\"current\\\":\\\"{password}\\\",\\\"new\\\":\\\"$NEW\\\"}}\" && echo replaced"
+         -d {}\"$NEW\"'\"}}' && echo replaced",
+        quoted(&sign_in),
+        quoted(&format!("{{\"current\":{current},\"new\":\"")),
     )
 }
 
@@ -92,8 +129,8 @@ fn greet(daemon: &Daemon, welcome: &Welcome, data: &Path, config: &Path) {
         None => lines.push(format!(
             "Sign in  {}   (password forgotten? rrnetd admin reset-password {} --config {})",
             welcome.login,
-            welcome.login,
-            config.display()
+            word(&welcome.login),
+            word(&config.display().to_string())
         )),
     }
     lines.push(String::new());
@@ -101,11 +138,13 @@ fn greet(daemon: &Daemon, welcome: &Welcome, data: &Path, config: &Path) {
         "Try these in another terminal (radclient is in Debian's package freeradius-utils):".to_owned(),
     );
     let auth = |title: &str, expected: &str, user: &str, password: &str| {
-        format!(
-            "\n# {title}: {expected}\necho 'User-Name = \"{user}\", User-Password = \"{password}\", Service-Type = Framed-User, \
-             Framed-Protocol = PPP, NAS-Port-Type = Ethernet, NAS-Identifier = \"demo\", \
-             Message-Authenticator = 0x00' | radclient -x 127.0.0.1:{authentication} auth '{secret}'"
-        )
+        let attributes = format!(
+            "User-Name = {}, User-Password = {}, Service-Type = Framed-User, Framed-Protocol = PPP, \
+             NAS-Port-Type = Ethernet, NAS-Identifier = \"demo\", Message-Authenticator = 0x00",
+            attribute(user),
+            attribute(password)
+        );
+        format!("\n# {title}: {expected}\n{}", radclient(&attributes, authentication, "auth", secret))
     };
     let (user, password) = (&welcome.user.0, welcome.user.1.expose());
     lines.push(auth("A subscriber logs in", "Access-Accept with the plan's speed", user, password));
@@ -117,11 +156,14 @@ fn greet(daemon: &Daemon, welcome: &Welcome, data: &Path, config: &Path) {
         isolated,
         isolated_password,
     ));
+    let attributes = format!(
+        "Acct-Status-Type = Start, User-Name = {}, Acct-Session-Id = \"81000001\", Framed-IP-Address = 10.10.0.2, \
+         NAS-Identifier = \"demo\", NAS-Port-Type = Ethernet",
+        attribute(user)
+    );
     lines.push(format!(
-        "\n# Accounting starts: Accounting-Response, sent once the record is on the disk\n\
-         echo 'Acct-Status-Type = Start, User-Name = \"{user}\", Acct-Session-Id = \"81000001\", \
-         Framed-IP-Address = 10.10.0.2, NAS-Identifier = \"demo\", NAS-Port-Type = Ethernet' \
-         | radclient -x 127.0.0.1:{accounting} acct '{secret}'"
+        "\n# Accounting starts: Accounting-Response, sent once the record is on the disk\n{}",
+        radclient(&attributes, accounting, "acct", secret)
     ));
     lines.push(String::new());
     say(&lines.join("\n"));

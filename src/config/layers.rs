@@ -1,8 +1,8 @@
 //! File < environment < arguments: later layers win, key by key.
 
-use std::path::{Path, PathBuf};
+use std::{ops::Range, path::PathBuf};
 
-use toml::{Table, Value};
+use toml::{Table, Value, de::DeTable};
 
 use super::{Config, ConfigError, spec::Spec};
 
@@ -27,19 +27,27 @@ impl Sources {
     /// Reads and checks the settings.
     ///
     /// # Errors
-    /// When a layer is unreadable, or a setting is unknown, of the wrong kind or out of its range.
+    /// When a layer is unreadable, or settings are unknown, of the wrong kind or out of their range: all of them are named.
     pub fn load(&self) -> Result<Config, ConfigError> {
-        let mut table = Table::new();
+        let (config, mistakes) = self.survey()?;
+        ConfigError::all(mistakes).map(|()| config)
+    }
+
+    /// Reads the settings, and gathers what is wrong with them. With mistakes they are good for looking at the rest alone.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no TOML.
+    pub fn survey(&self) -> Result<(Config, Vec<ConfigError>), ConfigError> {
+        let mut layers = Layers::default();
         let mut base_folder = PathBuf::from(".");
         if let Some(path) = &self.file {
             let text = std::fs::read_to_string(path)
                 .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
-            let place = path.display().to_string();
-            // Checked alone first, so that a mistake is shown with its line.
-            let located = |error: toml::de::Error| form(place.clone(), &located(&text, &error));
-            toml::from_str::<Spec>(&text).map_err(located)?;
-            table = toml::from_str(&text).map_err(located)?;
-            base_folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+            layers.file(&path.display().to_string(), &text)?;
+            // A bare name has an empty one, which is no folder.
+            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                folder.clone_into(&mut base_folder);
+            }
         }
         for (name, text) in &self.environment {
             if let Some(key) = name.strip_prefix(PREFIX)
@@ -47,71 +55,142 @@ impl Sources {
             {
                 let (section, key) = key.split_once('_').unwrap_or(("", key));
                 let path = [section, key].map(|part| part.to_ascii_lowercase().replace('_', "-"));
-                set(&mut table, &path[0], &path[1], text).map_err(|message| form(name.clone(), &message))?;
+                layers.set(name, &path[0], &path[1], text);
             }
         }
         for argument in &self.arguments {
-            let place = || format!("--set {argument}");
-            let (section, key, text) = argument
+            let place = format!("--set {argument}");
+            let parts = argument
                 .split_once('=')
-                .and_then(|(path, text)| path.split_once('.').map(|(section, key)| (section, key, text)))
-                .ok_or_else(|| form(place(), "write it as section.key=value"))?;
-            set(&mut table, section, key, text).map_err(|message| form(place(), &message))?;
+                .and_then(|(path, text)| path.split_once('.').map(|(section, key)| (section, key, text)));
+            match parts {
+                Some((section, key, text)) => layers.set(&place, section, key, text),
+                None => layers.mistakes.push(form(place, "write it as section.key=value")),
+            }
         }
-        let spec = Spec::deserialize_from(table)?;
+        let Layers { table, keys, mut mistakes } = layers;
+        let spec: Spec = table
+            .try_into()
+            .map_err(|error: toml::de::Error| form("the settings".to_owned(), error.message()))?;
         let base_folder = std::path::absolute(&base_folder)
             .map_err(|source| ConfigError::Read { path: base_folder, source })?;
-        Config::check(spec, &base_folder)
+        let (config, values) = Config::survey(spec, &base_folder);
+        // What was left out above stands at its default, of which nobody needs to hear.
+        let was_said = |key: &str| keys.iter().any(|said| said == key);
+        mistakes.extend(values.into_iter().filter(|mistake| match mistake {
+            ConfigError::Value { key: key @ "events.hold-days", .. } => {
+                !was_said(key) && !was_said("events.keep-days")
+            }
+            ConfigError::Value { key, .. } => !was_said(key),
+            _ => true,
+        }));
+        Ok((config, mistakes))
     }
 }
 
-impl Spec {
-    fn deserialize_from(table: Table) -> Result<Self, ConfigError> {
-        table.try_into().map_err(|error: toml::de::Error| form("the settings".to_owned(), error.message()))
+/// What the layers read so far set, one upon the other.
+#[derive(Default)]
+struct Layers {
+    /// Settings that are known and of the right kind.
+    table: Table,
+    /// The others, as `section.key`.
+    keys: Vec<String>,
+    /// What is wrong with them.
+    mistakes: Vec<ConfigError>,
+}
+
+impl Layers {
+    /// Takes from a file what is right.
+    fn file(&mut self, place: &str, text: &str) -> Result<(), ConfigError> {
+        let broken = |error: toml::de::Error| form(place.to_owned(), &located(text, &error));
+        let lines = DeTable::parse(text).map_err(broken)?;
+        let table: Table = toml::from_str(text).map_err(broken)?;
+        for (name, value) in table {
+            let span = lines.get_ref().get_key_value(name.as_str());
+            let keys = match value {
+                Value::Table(keys) if !keys.is_empty() => keys,
+                value => {
+                    let place = at(place, text, span.map(|(name, _)| name.span()));
+                    self.put(place, None, name, value);
+                    continue;
+                }
+            };
+            let inner = span.and_then(|(_, section)| section.get_ref().as_table());
+            for (key, value) in keys {
+                let span = inner.and_then(|keys| keys.get_key_value(key.as_str()));
+                let place = at(place, text, span.map(|(key, _)| key.span()));
+                self.put(place, Some(&name), key, value);
+            }
+        }
+        Ok(())
     }
+
+    /// Sets one key from text, so that an error names its own layer. A list is written as `a,b` or as TOML; everything else as
+    /// in the file, the quotes may be left out.
+    fn set(&mut self, place: &str, section: &str, key: &str, text: &str) {
+        let mut last = String::new();
+        for value in readings(text) {
+            match probe(Some(section), key, &value) {
+                Ok(()) => return self.insert(Some(section), key.to_owned(), value),
+                Err(message) => last = message,
+            }
+        }
+        self.wrong(place.to_owned(), Some(section), key, &last);
+    }
+
+    /// Sets one key where it is known and the value of its kind.
+    fn put(&mut self, place: String, section: Option<&str>, key: String, value: Value) {
+        match probe(section, &key, &value) {
+            Ok(()) => self.insert(section, key, value),
+            Err(message) => self.wrong(place, section, &key, &message),
+        }
+    }
+
+    fn insert(&mut self, section: Option<&str>, key: String, value: Value) {
+        let Some(section) = section else {
+            self.table.insert(key, value);
+            return;
+        };
+        let section = self.table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Table(section) = section {
+            section.insert(key, value);
+        }
+    }
+
+    fn wrong(&mut self, place: String, section: Option<&str>, key: &str, message: &str) {
+        let key = section.map_or_else(|| key.to_owned(), |section| format!("{section}.{key}"));
+        self.mistakes.push(form(place, &format!("{key}: {message}")));
+        self.keys.push(key);
+    }
+}
+
+/// Looks at one key alone.
+fn probe(section: Option<&str>, key: &str, value: &Value) -> Result<(), String> {
+    let mut alone = Table::from_iter([(key.to_owned(), value.clone())]);
+    if let Some(section) = section {
+        alone = Table::from_iter([(section.to_owned(), Value::Table(alone))]);
+    }
+    alone.try_into::<Spec>().map(drop).map_err(|error| error.message().to_owned())
 }
 
 /// The mistake with its line's number. The parser's own form repeats the line, which may hold a password.
 fn located(text: &str, error: &toml::de::Error) -> String {
-    let before = error.span().and_then(|span| text.as_bytes().get(..span.start));
-    match before {
-        Some(before) => {
-            let line = before.iter().filter(|octet| **octet == b'\n').count() + 1;
-            format!("line {line}: {}", error.message())
-        }
-        None => error.message().to_owned(),
-    }
+    line(text, error.span())
+        .map_or_else(|| error.message().to_owned(), |line| format!("line {line}: {}", error.message()))
+}
+
+/// The file with the line, where it is known.
+fn at(place: &str, text: &str, span: Option<Range<usize>>) -> String {
+    line(text, span).map_or_else(|| place.to_owned(), |line| format!("{place}: line {line}"))
+}
+
+fn line(text: &str, span: Option<Range<usize>>) -> Option<usize> {
+    let before = text.as_bytes().get(..span?.start)?;
+    Some(before.iter().filter(|octet| **octet == b'\n').count() + 1)
 }
 
 fn form(place: String, message: &str) -> ConfigError {
     ConfigError::Form { place, message: message.trim_end().to_owned() }
-}
-
-/// Sets one key from text and checks it alone, so that an error names its own layer. A list is written as
-/// `a,b` or as TOML; everything else as in the file, the quotes may be left out.
-fn set(table: &mut Table, section: &str, key: &str, text: &str) -> Result<(), String> {
-    let mut last = String::new();
-    for value in readings(text) {
-        let mut probe = Table::new();
-        probe.insert(section.to_owned(), Value::Table(Table::from_iter([(key.to_owned(), value.clone())])));
-        match Spec::try_from_probe(probe) {
-            Ok(()) => {
-                let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
-                if let Value::Table(section) = section {
-                    section.insert(key.to_owned(), value);
-                }
-                return Ok(());
-            }
-            Err(message) => last = message,
-        }
-    }
-    Err(last)
-}
-
-impl Spec {
-    fn try_from_probe(probe: Table) -> Result<(), String> {
-        probe.try_into::<Self>().map(drop).map_err(|error: toml::de::Error| error.message().to_owned())
-    }
 }
 
 /// What a text may mean, the likeliest last, because its error is the one shown.
@@ -177,6 +256,36 @@ mod tests {
         assert!(error.contains("section.key=value"), "{error}");
         let error = load(None, &[], &["http.listen=nowhere"]).unwrap_err();
         assert!(error.contains("--set http.listen=nowhere"), "{error}");
+    }
+
+    #[test]
+    fn each_mistake_is_named_with_its_place() {
+        let file = "version = 1\nworkers = 2\n[radius]\nworkerz = 3\nworkers = \"many\"\nduplicate-lifetime-ms = 5\n\
+                    [htttp]\nlisten = \"127.0.0.1:1\"\n[nothing]\n[events]\nkeep-days = \"x\"\nhold-days = 30\n";
+        let error = load(
+            Some(file),
+            &[("RRNETD_HTTP_LISSTEN", "x"), ("RRNETD_LOG_FORMAT", "loud")],
+            &["jobs.at-once=0", "http.listen=nowhere"],
+        )
+        .unwrap_err();
+        let expected = [
+            ("rrnetd.toml: line 2: workers: ", "unknown field"),
+            ("rrnetd.toml: line 4: radius.workerz: ", "unknown field"),
+            ("rrnetd.toml: line 5: radius.workers: ", "expected u64"),
+            ("rrnetd.toml: line 8: htttp.listen: ", "unknown field"),
+            ("rrnetd.toml: line 9: nothing: ", "unknown field"),
+            ("rrnetd.toml: line 11: events.keep-days: ", "expected u64"),
+            ("RRNETD_HTTP_LISSTEN: http.lissten: ", "unknown field"),
+            ("RRNETD_LOG_FORMAT: log.format: ", "loud"),
+            ("--set http.listen=nowhere: http.listen: ", ""),
+            ("radius.duplicate-lifetime-ms: ", "give 1000 to 30000"),
+            ("jobs.at-once: ", "give 1 to 64"),
+        ];
+        for (place, message) in expected {
+            let found = error.lines().any(|line| line.contains(place) && line.contains(message));
+            assert!(found, "{place}{message} in {error}");
+        }
+        assert_eq!(error.lines().count(), expected.len(), "{error}");
     }
 
     #[test]

@@ -203,148 +203,198 @@ pub enum ConfigError {
         /// What is wrong, and what would be right.
         message: String,
     },
+    /// More than one of these, each on a line of its own.
+    #[error("{}", lines(.0))]
+    Several(Vec<Self>),
+}
+
+fn lines(mistakes: &[ConfigError]) -> String {
+    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+impl ConfigError {
+    /// All of `mistakes` as one.
+    ///
+    /// # Errors
+    /// Unless there are none.
+    fn all(mut mistakes: Vec<Self>) -> Result<(), Self> {
+        match mistakes.pop() {
+            None => Ok(()),
+            Some(only) if mistakes.is_empty() => Err(only),
+            Some(last) => {
+                mistakes.push(last);
+                Err(Self::Several(mistakes))
+            }
+        }
+    }
+}
+
+/// Gathers what is wrong with the values of settings.
+#[derive(Debug, Default)]
+struct Check(Vec<ConfigError>);
+
+impl Check {
+    /// The number, or the least one where it is out of its range.
+    fn within(&mut self, key: &'static str, number: u64, least: u64, most: u64) -> u64 {
+        if (least..=most).contains(&number) {
+            return number;
+        }
+        self.0.push(value(key, &format!("{number} is out of range: give {least} to {most}")));
+        least
+    }
+
+    /// The same for numbers of another width.
+    fn number<N>(&mut self, key: &'static str, number: u64, least: u64, most: N) -> N
+    where
+        N: Copy + TryFrom<u64>,
+        u64: TryFrom<N>,
+    {
+        N::try_from(self.within(key, number, least, u64::try_from(most).unwrap_or(u64::MAX))).unwrap_or(most)
+    }
+
+    /// What was accepted; what was not is noted.
+    fn accepted<T>(&mut self, outcome: Result<T, ConfigError>) -> Option<T> {
+        outcome.map_err(|error| self.0.push(error)).ok()
+    }
 }
 
 impl Config {
     /// Checks `spec`; relative paths are taken from `base_folder`.
     ///
     /// # Errors
-    /// The first value that is out of its range.
+    /// All values that are out of their range.
     pub fn check(spec: Spec, base_folder: &Path) -> Result<Self, ConfigError> {
+        let (config, mistakes) = Self::survey(spec, base_folder);
+        ConfigError::all(mistakes).map(|()| config)
+    }
+
+    /// The same; what is wrong is said beside it, and stands at some other value: such settings are good for looking at the
+    /// rest alone.
+    fn survey(spec: Spec, base_folder: &Path) -> (Self, Vec<ConfigError>) {
         let Spec { version, data, database, radius, journal, directory, events, http, jobs, notices, log } =
             spec;
-        within("version", u64::from(version), 1, 1)?;
+        let mut check = Check::default();
+        check.within("version", u64::from(version), 1, 1);
         let folder = clean(&base_folder.join(data.folder));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = within("radius.workers", radius.workers, 0, aaa::net::server::MAX_WORKERS as u64)?;
+        let workers = check.number("radius.workers", radius.workers, 0, aaa::net::server::MAX_WORKERS);
         let optional: Vec<SocketAddr> = [&radius.authentication, &radius.accounting]
             .into_iter()
             .filter(|addresses| !addresses.are_named)
             .flat_map(|addresses| addresses.list.iter().copied().filter(SocketAddr::is_ipv6))
             .collect();
         if radius.authentication.list.is_empty() && radius.accounting.list.is_empty() {
-            return Err(value(
+            check.0.push(value(
                 "radius.authentication",
                 "no address at all: give at least one, such as 0.0.0.0:1812",
             ));
         }
-        Ok(Self {
+        let keep_days = check.within("events.keep-days", events.keep_days, 1, 3_650);
+        let config = Self {
             database: Database {
-                connections: u32::try_from(within("database.connections", database.connections, 1, 256)?)
-                    .unwrap_or(u32::MAX),
-                url: database_url(database.url, &folder)?,
+                connections: check.number("database.connections", database.connections, 1, 256),
+                url: check
+                    .accepted(database_url(database.url, &folder))
+                    .unwrap_or_else(|| SecretString::new(String::new())),
             },
             radius: Radius {
                 authentication: radius.authentication.list,
                 accounting: radius.accounting.list,
                 optional,
-                workers: match usize::try_from(workers) {
-                    Ok(0) | Err(_) => cores,
-                    Ok(count) => count,
-                },
-                receive_buffer: usize::try_from(within(
+                workers: if workers == 0 { cores } else { workers },
+                receive_buffer: check.number(
                     "radius.receive-buffer-octets",
                     radius.receive_buffer_octets,
                     65_536,
                     1 << 30,
-                )?)
-                .unwrap_or(usize::MAX),
-                duplicate_lifetime: Duration::from_millis(within(
+                ),
+                duplicate_lifetime: Duration::from_millis(check.within(
                     "radius.duplicate-lifetime-ms",
                     radius.duplicate_lifetime_ms,
                     1_000,
                     30_000,
-                )?),
-                duplicate_slots: u32::try_from(within(
+                )),
+                duplicate_slots: check.number(
                     "radius.duplicate-slots",
                     radius.duplicate_slots,
                     256,
                     4_194_304,
-                )?)
-                .unwrap_or(u32::MAX),
+                ),
                 dynauth_address: radius.dynauth_address,
-                dynauth_patience: Duration::from_secs(within(
+                dynauth_patience: Duration::from_secs(check.within(
                     "radius.dynauth-patience-seconds",
                     radius.dynauth_patience_seconds,
                     1,
                     30,
-                )?),
+                )),
                 chargeable_user_identity: radius.chargeable_user_identity,
                 dictionaries: radius.dictionaries.iter().map(|file| clean(&folder.join(file))).collect(),
             },
             journal: Journal {
                 folder: folder.join(journal.folder),
-                segment_octets: within("journal.segment-octets", journal.segment_octets, 8 << 20, 1 << 30)?,
-                total_octets: within("journal.total-octets", journal.total_octets, 64 << 20, 1 << 50)?,
-                keep_for: Duration::from_secs(
-                    3_600 * within("journal.keep-hours", journal.keep_hours, 0, 8_760)?,
+                segment_octets: check.within(
+                    "journal.segment-octets",
+                    journal.segment_octets,
+                    8 << 20,
+                    1 << 30,
                 ),
-                keep_octets: within("journal.keep-octets", journal.keep_octets, 0, 1 << 50)?,
+                total_octets: check.within("journal.total-octets", journal.total_octets, 64 << 20, 1 << 50),
+                keep_for: hours(check.within("journal.keep-hours", journal.keep_hours, 0, 8_760)),
+                keep_octets: check.within("journal.keep-octets", journal.keep_octets, 0, 1 << 50),
             },
             directory: Directory {
                 snapshot_file: folder.join(directory.snapshot_file),
-                snapshot_interval: Duration::from_secs(within(
+                snapshot_interval: Duration::from_secs(check.within(
                     "directory.snapshot-interval-seconds",
                     directory.snapshot_interval_seconds,
                     10,
                     86_400,
-                )?),
+                )),
             },
             events: Events {
-                keep: days(within("events.keep-days", events.keep_days, 1, 3_650)?),
-                hold: days(within("events.hold-days", events.hold_days, events.keep_days, 3_650)?),
+                keep: days(keep_days),
+                hold: days(check.within("events.hold-days", events.hold_days, keep_days, 3_650)),
             },
             http: Http {
                 listen: http.listen,
                 trusted_proxies: http.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
                 secure_cookies: http.secure_cookies,
-                requests_per_minute: u32::try_from(within(
+                requests_per_minute: check.number(
                     "http.requests-per-minute",
                     http.requests_per_minute,
                     1,
                     1_000_000_000,
-                )?)
-                .unwrap_or(u32::MAX),
-                visitor_requests_per_minute: u32::try_from(within(
+                ),
+                visitor_requests_per_minute: check.number(
                     "http.visitor-requests-per-minute",
                     http.visitor_requests_per_minute,
                     1,
                     1_000_000_000,
-                )?)
-                .unwrap_or(u32::MAX),
-                answer_within: Duration::from_secs(within(
+                ),
+                answer_within: Duration::from_secs(check.within(
                     "http.answer-within-seconds",
                     http.answer_within_seconds,
                     1,
                     600,
-                )?),
-                body_within: Duration::from_secs(within(
+                )),
+                body_within: Duration::from_secs(check.within(
                     "http.body-within-seconds",
                     http.body_within_seconds,
                     1,
                     600,
-                )?),
-                requests_at_once: usize::try_from(within(
-                    "http.requests-at-once",
-                    http.requests_at_once,
-                    1,
-                    65_536,
-                )?)
-                .unwrap_or(usize::MAX),
+                )),
+                requests_at_once: check.number("http.requests-at-once", http.requests_at_once, 1, 65_536),
             },
             jobs: Jobs {
-                at_once: usize::try_from(within("jobs.at-once", jobs.at_once, 1, 64)?).unwrap_or(1),
-                keep_done: Duration::from_secs(
-                    3_600 * within("jobs.keep-done-hours", jobs.keep_done_hours, 1, 8_760)?,
-                ),
-                keep_dead: Duration::from_secs(
-                    86_400 * within("jobs.keep-dead-days", jobs.keep_dead_days, 1, 3_650)?,
-                ),
+                at_once: check.number("jobs.at-once", jobs.at_once, 1, 64),
+                keep_done: hours(check.within("jobs.keep-done-hours", jobs.keep_done_hours, 1, 8_760)),
+                keep_dead: days(check.within("jobs.keep-dead-days", jobs.keep_dead_days, 1, 3_650)),
             },
-            notices: Notices::check(&notices)?,
+            notices: Notices::check(&notices, &mut check),
             log: Log { format: log.format, filter: log.filter },
             data: Data { key_file: clean(&folder.join(data.key_file)), folder },
-        })
+        };
+        (config, check.0)
     }
 }
 
@@ -355,6 +405,10 @@ fn clean(path: &Path) -> PathBuf {
 
 const fn days(days: u64) -> Duration {
     Duration::from_secs(days * 86_400)
+}
+
+const fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours * 3_600)
 }
 
 /// Makes a relative SQLite file one of the data folder.
@@ -370,13 +424,6 @@ fn database_url(url: SecretString, folder: &Path) -> Result<SecretString, Config
         }
         _ => Err(value("database.url", "neither sqlite:FILE nor postgres://user:password@host/name")),
     }
-}
-
-fn within(key: &'static str, number: u64, least: u64, most: u64) -> Result<u64, ConfigError> {
-    if (least..=most).contains(&number) {
-        return Ok(number);
-    }
-    Err(value(key, &format!("{number} is out of range: give {least} to {most}")))
 }
 
 fn value(key: &'static str, message: &str) -> ConfigError {
@@ -426,6 +473,34 @@ mod tests {
         ] {
             assert_eq!(check(text).unwrap_err(), expected);
         }
+    }
+
+    #[test]
+    fn each_value_that_is_wrong_is_named() {
+        let said = check(
+            "version = 2\ndatabase.url = \"mysql://x\"\ndatabase.connections = 0\nradius.workers = 99999\n\
+             radius.authentication = []\nradius.accounting = []\nevents.keep-days = 0\njobs.at-once = 65\n\
+             notices.webhook-url = \"ftp://x\"\nnotices.smtp-url = \"smtp://localhost\"\n",
+        )
+        .unwrap_err();
+        let keys: Vec<&str> =
+            said.lines().filter_map(|line| line.split_once(": ")).map(|(key, _)| key).collect();
+        assert_eq!(
+            keys,
+            [
+                "version",
+                "radius.workers",
+                "radius.authentication",
+                "events.keep-days",
+                "database.connections",
+                "database.url",
+                "jobs.at-once",
+                "notices.webhook-url",
+                "notices.webhook-secret",
+                "notices.mail-from",
+                "notices.mail-to"
+            ]
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lettre::{AsyncSmtpTransport, Tokio1Executor, message::Mailbox};
 use url::{Host, Url};
 
-use super::{ConfigError, spec, value};
+use super::{Check, ConfigError, spec, value};
 
 /// Octets of a webhook's key.
 const KEY: std::ops::RangeInclusive<usize> = 24..=64;
@@ -41,63 +41,73 @@ pub struct Mail {
 
 impl Notices {
     /// Checks `spec`. What is wrong with a secret is said without it.
-    pub(super) fn check(spec: &spec::Notices) -> Result<Self, ConfigError> {
-        Ok(Self { webhook: webhook(spec)?, mail: mail(spec)? })
+    pub(super) fn check(spec: &spec::Notices, check: &mut Check) -> Self {
+        Self { webhook: webhook(spec, check), mail: mail(spec, check) }
     }
 }
 
-fn webhook(spec: &spec::Notices) -> Result<Option<Webhook>, ConfigError> {
+fn webhook(spec: &spec::Notices, check: &mut Check) -> Option<Webhook> {
     let text = spec.webhook_url.expose();
     if text.is_empty() {
-        return Ok(None);
+        return None;
     }
-    let wrong = || value("notices.webhook-url", "neither https://… nor, on this machine, http://127.0.0.1:…");
-    let url = Url::parse(text).map_err(|_| wrong())?;
-    if !(url.scheme() == "https" && url.host().is_some() || url.scheme() == "http" && is_here(&url)) {
-        return Err(wrong());
-    }
+    let url = Url::parse(text).ok().filter(|url| {
+        url.scheme() == "https" && url.host().is_some() || url.scheme() == "http" && is_here(url)
+    });
+    let url = url.ok_or_else(|| {
+        value("notices.webhook-url", "neither https://… nor, on this machine, http://127.0.0.1:…")
+    });
     let key = spec.webhook_secret.expose().strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
     let key = key.filter(|octets| KEY.contains(&octets.len())).ok_or_else(|| {
         value(
             "notices.webhook-secret",
             "not whsec_ and the base64 of 24 to 64 octets: `echo whsec_$(head -c 32 /dev/urandom | base64)` makes one",
         )
-    })?;
-    Ok(Some(Webhook { url: spec.webhook_url.clone(), key: SecretBytes::new(key) }))
+    });
+    check
+        .accepted(url)
+        .zip(check.accepted(key))
+        .map(|(_, key)| Webhook { url: spec.webhook_url.clone(), key: SecretBytes::new(key) })
 }
 
-fn mail(spec: &spec::Notices) -> Result<Option<Mail>, ConfigError> {
+fn mail(spec: &spec::Notices, check: &mut Check) -> Option<Mail> {
     let text = spec.smtp_url.expose();
     if text.is_empty() {
-        return Ok(None);
+        return None;
     }
-    let wrong = || {
+    let relay = relay(text).ok_or_else(|| {
         value(
             "notices.smtp-url",
             "neither smtps://user:password@host (TLS) nor smtp://user:password@host (STARTTLS), with :port where it is not \
              the usual one",
         )
-    };
-    let mut url = Url::parse(text).map_err(|_| wrong())?;
+    });
+    let relay = check.accepted(relay);
+    let from = check.accepted(mailbox("notices.mail-from", &spec.mail_from));
+    let to: Vec<Mailbox> =
+        spec.mail_to.iter().filter_map(|to| check.accepted(mailbox("notices.mail-to", to))).collect();
+    if spec.mail_to.is_empty() {
+        check.0.push(value(
+            "notices.mail-to",
+            "no address at all: give at least one, such as [\"noc@example.net\"]",
+        ));
+    }
+    relay.zip(from).map(|(relay, from)| Mail { relay, from, to })
+}
+
+/// The relay's address, with TLS asked for where it is reached over a network.
+fn relay(text: &str) -> Option<SecretString> {
+    let mut url = Url::parse(text).ok()?;
     let is_known = matches!(url.scheme(), "smtps" | "smtp") && url.host().is_some() && url.query().is_none();
     if !is_known {
-        return Err(wrong());
+        return None;
     }
     if url.scheme() == "smtp" && !is_here(&url) {
         url.set_query(Some("tls=required"));
     }
     let relay = SecretString::new(url.into());
-    AsyncSmtpTransport::<Tokio1Executor>::from_url(relay.expose()).map_err(|_| wrong())?;
-    let from = mailbox("notices.mail-from", &spec.mail_from)?;
-    let to: Vec<Mailbox> =
-        spec.mail_to.iter().map(|to| mailbox("notices.mail-to", to)).collect::<Result<_, _>>()?;
-    if to.is_empty() {
-        return Err(value(
-            "notices.mail-to",
-            "no address at all: give at least one, such as [\"noc@example.net\"]",
-        ));
-    }
-    Ok(Some(Mail { relay, from, to }))
+    AsyncSmtpTransport::<Tokio1Executor>::from_url(relay.expose()).ok()?;
+    Some(relay)
 }
 
 fn mailbox(key: &'static str, text: &str) -> Result<Mailbox, ConfigError> {
@@ -131,7 +141,9 @@ mod tests {
 
     fn check(settings: &str) -> Result<Notices, String> {
         let spec = toml::from_str(settings).map_err(|error| error.to_string())?;
-        Notices::check(&spec).map_err(|error| error.to_string())
+        let mut check = Check::default();
+        let notices = Notices::check(&spec, &mut check);
+        ConfigError::all(check.0).map(|()| notices).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -210,7 +222,7 @@ mod tests {
              smtp-url = \"smtps://isp:hunter2@x.example\"\nmail-from = \"isp@example.net\""
         );
         let spec: spec::Notices = toml::from_str(&text).unwrap();
-        let printed = format!("{:?} {spec:?}", Notices::check(&spec).unwrap());
+        let printed = format!("{:?} {spec:?}", Notices::check(&spec, &mut Check::default()));
         assert!(!printed.contains("hunter2") && !printed.contains("MfKQ9r8GKY"), "{printed}");
     }
 }

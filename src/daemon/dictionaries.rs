@@ -17,7 +17,7 @@ const MAX_FILE: u64 = 4 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum DictionaryError {
     /// The file cannot be read, or is far too large.
-    #[error("the dictionary {} cannot be read", path.display())]
+    #[error("radius.dictionaries: {} cannot be read", path.display())]
     Read {
         /// The file.
         path: PathBuf,

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -57,13 +57,27 @@ pub fn make(path: &Path) -> Result<(), FolderError> {
         .map_err(|source| FolderError::Make { path: path.to_owned(), source })
 }
 
+/// The file that [`lock`] makes.
+#[must_use]
+pub fn lock_file(path: &Path) -> PathBuf {
+    path.join(LOCK_FILE)
+}
+
+/// Locks a folder that a daemon has used before; `None` where none has, and nothing is made.
+///
+/// # Errors
+/// As [`lock`].
+pub fn lock_known(path: &Path) -> Result<Option<FolderLock>, FolderError> {
+    if lock_file(path).exists() { lock(path).map(Some) } else { Ok(None) }
+}
+
 /// Locks the folder.
 ///
 /// # Errors
 /// When it can't be written, or another process holds it.
 pub fn lock(path: &Path) -> Result<FolderLock, FolderError> {
     let not_writable = |source| FolderError::NotWritable { path: path.to_owned(), source };
-    let place = path.join(LOCK_FILE);
+    let place = lock_file(path);
     let mut options = OpenOptions::new();
     let opened = options.create(true).truncate(false).write(true).mode(0o600).open(&place);
     let mut file = match opened {
@@ -75,6 +89,10 @@ pub fn lock(path: &Path) -> Result<FolderLock, FolderError> {
         Ok(()) => {}
         Err(rustix::io::Errno::WOULDBLOCK) => return Err(FolderError::Locked { path: path.to_owned() }),
         Err(error) => return Err(not_writable(error.into())),
+    }
+    if file.metadata().map_err(not_writable)?.nlink() == 0 {
+        // A first start that failed took it away between the opening and the locking.
+        return lock(path);
     }
     match file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())) {
         // Whoever holds it, it is held: the process id in it is for people.
@@ -117,8 +135,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let held = lock(folder.path()).unwrap();
         assert!(matches!(lock(folder.path()), Err(FolderError::Locked { .. })));
+        assert!(matches!(lock_known(folder.path()), Err(FolderError::Locked { .. })));
         drop(held);
         lock(folder.path()).unwrap();
+        assert!(lock_known(folder.path()).unwrap().is_some());
+        let unknown = folder.path().join("unknown");
+        assert!(lock_known(&unknown).unwrap().is_none() && !unknown.exists());
     }
 
     #[test]

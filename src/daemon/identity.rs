@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder;
 
-/// The file in the data folder.
+/// Its name.
 const FILE: &str = "identity.json";
 
 /// What is sealed as a proof that the key is the right one.
@@ -64,7 +64,7 @@ struct Contents {
 /// # Errors
 /// When the file is unreadable or the key another one.
 pub fn load(data: &Path, sealer: &Sealer) -> Result<Option<DatabaseId>, IdentityError> {
-    let path = data.join(FILE);
+    let path = file(data);
     let text = match fs::read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -77,10 +77,16 @@ pub fn load(data: &Path, sealer: &Sealer) -> Result<Option<DatabaseId>, Identity
     Ok(Some(contents.database_id))
 }
 
+/// The file in the data folder.
+#[must_use]
+pub fn file(data: &Path) -> PathBuf {
+    data.join(FILE)
+}
+
 /// Is there an identity at all? Then a key was made once, and must not be made again.
 #[must_use]
 pub fn exists(data: &Path) -> bool {
-    data.join(FILE).exists()
+    file(data).exists()
 }
 
 /// Writes the identity at a first start; at a later one compares it.
@@ -97,7 +103,7 @@ pub fn settle(
     if known.is_some() {
         return Ok(());
     }
-    let path = data.join(FILE);
+    let path = file(data);
     let proof = hex::encode(sealer.seal(&place(&found), PROOF));
     let contents = Contents { database_id: found, proof };
     serde_json::to_vec(&contents)

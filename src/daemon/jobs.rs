@@ -105,7 +105,7 @@ mod tests {
         spec.data.folder = folder.path().to_string_lossy().into_owned();
         spec.database.url = SecretString::new("sqlite:rrnetd.db".to_owned());
         let config = Config::check(spec, folder.path()).unwrap();
-        let state = Opened::open(&config, Clock::system()).await.unwrap();
+        let state = Opened::open(&config, Clock::system(), None).await.unwrap();
         let jobs = Jobs::collect(&state).unwrap();
         let registered: BTreeSet<&str> = jobs.registry.names().collect();
         let listed: BTreeSet<&str> = KINDS

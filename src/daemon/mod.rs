@@ -3,7 +3,7 @@
 //! Tests and the command use the same two calls: [`Daemon::bind`] opens everything and shows the addresses,
 //! [`Daemon::run`] serves until it is told to stop.
 //!
-//! `folder`, `keys`, `identity` and `node` are the data folder · `state` opens the database and what is in memory (`late`
+//! `folder`, `keys`, `identity` and `node` are the data folder, `made` what a first start put there · `state` opens the database and what is in memory (`late`
 //! takes up a journal or a database that comes late) · `feeder` keeps the directory · `events` who reacts to what
 //! (`event_catalogue` all that there are, `notices` where the super admin is told) · `jobs` the work in the background
 //! (`job_catalogue` its kinds, `directory_check` one of them) · `housekeeping` what is done now and then (`observer` routers,
@@ -25,6 +25,7 @@ mod jobs;
 pub mod keys;
 mod late;
 pub mod lifecycle;
+mod made;
 pub mod node;
 mod notices;
 mod observer;
@@ -69,8 +70,8 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Opens sockets, data folder, database, journal and directory, in this order: what another program holds is found
-    /// before anything is made.
+    /// Locks a data folder that is there already, so that a second start is told of the first. Then opens sockets, data folder,
+    /// database, journal and directory, in this order: what another program holds is found before anything is made.
     ///
     /// # Errors
     /// With a sentence that says what to do; nothing is left half-made.
@@ -80,6 +81,7 @@ impl Daemon {
             settings: http::Reloadable::new(reload::settings(&config)),
             started: config.clone(),
         };
+        let lock = folder::lock_known(&config.data.folder)?;
         let radius = net::Bound::open(&net::Listen {
             authentication: config.radius.authentication.clone(),
             accounting: config.radius.accounting.clone(),
@@ -93,7 +95,7 @@ impl Daemon {
             },
         })?;
         let http = listen(config.http.listen).await?;
-        let state = Opened::open(&config, clock).await?;
+        let state = Opened::open(&config, clock, lock).await?;
         let addresses = Addresses {
             authentication: radius.authentication().to_vec(),
             accounting: radius.accounting().to_vec(),

@@ -26,6 +26,10 @@ use crate::{
     domain::session::{self, Rescue, RescueError, RescueReport},
 };
 
+/// What to do where a command finds no SQLite file.
+pub const MISSING: &str = "put its copy in place or mount its disk; or name the right folder with --data, or the configuration with \
+                           --config. A new database is made by the daemon's first start alone";
+
 /// A rescued journal that was applied, and what became of its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Applied {
@@ -43,6 +47,12 @@ pub enum ApplyJournalError {
     /// There is no data folder to apply it to.
     #[error("there is no data folder {}: name it with --data, or its configuration with --config", path.display())]
     NoDataFolder {
+        /// Where it was looked for.
+        path: std::path::PathBuf,
+    },
+    /// There is no database to apply it to.
+    #[error("there is no database at {}: {MISSING}", path.display())]
+    NoDatabase {
         /// Where it was looked for.
         path: std::path::PathBuf,
     },
@@ -112,6 +122,11 @@ pub async fn apply_journal(
     if !fs::exists(data).unwrap_or(false) {
         return Err(ApplyJournalError::NoDataFolder { path: data.clone() });
     }
+    let url: DatabaseUrl = config.database.url.expose().parse().map_err(ApplyJournalError::Url)?;
+    // Before the lock's file is made: a wrong folder stays as it is.
+    if let Some(path) = url.missing_file() {
+        return Err(ApplyJournalError::NoDatabase { path: path.to_owned() });
+    }
     let _lock = folder::lock(data).map_err(|error| match error {
         FolderError::Locked { path } => ApplyJournalError::DaemonRuns { path },
         error => ApplyJournalError::Folder(error),
@@ -120,8 +135,7 @@ pub async fn apply_journal(
     let known = identity::load(data, &keys.sealer)?;
     let journal = journal::inspect(rescued)
         .map_err(|source| ApplyJournalError::Inspect { path: rescued.to_owned(), source })?;
-    let url: DatabaseUrl = config.database.url.expose().parse().map_err(ApplyJournalError::Url)?;
-    let db = Db::open(&db::Config::new(url)).await?;
+    let db = Db::open(&db::Config { may_make: false, ..db::Config::new(url) }).await?;
     let database = db.migrate(clock.wall()).await?.database;
     identity::agree(known, database)?;
     let (directory, writer) =

@@ -22,6 +22,7 @@ use super::{
     identity::{self, IdentityError},
     keys::{self, KeyError, Keys},
     late,
+    made::Made,
     node::NodeError,
     notices,
     observer::Observer,
@@ -38,7 +39,10 @@ pub enum StartError {
     #[error(transparent)]
     Radius(#[from] BindError),
     /// The API's socket.
-    #[error("the API cannot listen on {address}: is the port taken? Choose another with http.listen")]
+    #[error(
+        "the API cannot listen on {address}: is the port taken by another program, or by an rrnetd that runs already? Stop it, or choose \
+         another port with http.listen"
+    )]
     Http {
         /// Where.
         address: SocketAddr,
@@ -128,51 +132,30 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens the data folder, the keys, the database, the journal; the directory is still empty.
+    /// Opens the data folder, of which `lock` may be held already, the keys, the database, the journal; the directory is still
+    /// empty.
     ///
     /// # Errors
-    /// As [`StartError`] says.
-    pub async fn open(config: &Config, clock: Clock) -> Result<Self, StartError> {
-        folder::make(&config.data.folder)?;
-        let lock = folder::lock(&config.data.folder)?;
-        if !identity::exists(&config.data.folder) {
+    /// As [`StartError`] says; a first start leaves nothing behind then.
+    pub async fn open(config: &Config, clock: Clock, lock: Option<FolderLock>) -> Result<Self, StartError> {
+        let data = &config.data.folder;
+        let mut made = Made::default();
+        made.expect(&folder::lock_file(data));
+        folder::make(data)?;
+        let lock = match lock {
+            Some(lock) => lock,
+            None => folder::lock(data)?,
+        };
+        // What is declared last is dropped first: a failure takes back what was made while the folder is still locked.
+        let mut made = made;
+        if !identity::exists(data) {
+            made.expect(&config.data.key_file);
+            made.expect(&identity::file(data));
+            made.expect_folder(&config.journal.folder);
             keys::make_when_missing(&config.data.key_file)?;
         }
         let keys = keys::load(&config.data.key_file)?;
-        let known = identity::load(&config.data.folder, &keys.sealer)?;
-        let url: DatabaseUrl = config.database.url.expose().parse().map_err(StartError::Url)?;
-        let mut settings = db::Config::new(url);
-        (settings.readers, settings.connections) =
-            (config.database.connections, config.database.connections + 2);
-        // A later start goes on without the database, whichever it is.
-        settings.may_wait = known.is_some();
-        let db = Db::open(&settings).await?;
-        let is_first = known.is_none();
-        let (database, reached) = match (db.migrate(clock.wall()).await, known) {
-            (Ok(migrated), known) => {
-                identity::settle(&config.data.folder, &keys.sealer, known, migrated.database)?;
-                (migrated.database, true)
-            }
-            (Err(error @ MigrateError::Database(_)), Some(known)) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the database cannot be reached: RADIUS is served from the directory's snapshot"
-                );
-                (known, false)
-            }
-            (Err(error @ MigrateError::Database(_)), None) => return Err(StartError::NoDatabase(error)),
-            (Err(error), _) => return Err(StartError::Migrate(error)),
-        };
-        let mut journal = journal::Config::new(&config.journal.folder, database);
-        journal.segment_octets = config.journal.segment_octets;
-        journal.total_octets = config.journal.total_octets;
-        journal.keep_for = config.journal.keep_for;
-        journal.keep_octets = config.journal.keep_octets;
-        // Later on subscribers log in whatever the disk does; at a first start it is better said at once.
-        let journal = Arc::new(match is_first {
-            true => Journal::open(journal, clock.clone())?,
-            false => Journal::open_when_possible(journal, clock.clone())?,
-        });
+        let known = identity::load(data, &keys.sealer)?;
         let (directory, writer) = Directory::create(HashKey::new(random().map_err(StartError::Random)?));
         let live = Arc::new(Live::new(random().map_err(StartError::Random)?));
         let settings = Settings {
@@ -181,6 +164,23 @@ impl Opened {
             throttle_key: random().map_err(StartError::Random)?,
         };
         let policy = Arc::new(Policy::new(Arc::clone(&directory), Arc::clone(&live), settings));
+        let url: DatabaseUrl = config.database.url.expose().parse().map_err(StartError::Url)?;
+        let mut settings = db::Config::new(url);
+        (settings.readers, settings.connections) =
+            (config.database.connections, config.database.connections + 2);
+        // A later start goes on without the database, whichever it is.
+        settings.may_wait = known.is_some();
+        // A file that was there once is on a disk that is not mounted.
+        settings.may_make = known.is_none();
+        let db = Db::open(&settings).await?;
+        let (database, reached, journal) = match open_stored(config, &db, &keys, known, &clock).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                db.take_back().await;
+                return Err(error);
+            }
+        };
+        made.keep();
         Ok(Self {
             db,
             reached,
@@ -259,6 +259,43 @@ impl Opened {
             snapshot_interval: config.directory.snapshot_interval,
         }
     }
+}
+
+/// Brings the database to this version's form, as far as it can be reached, and opens the journal.
+async fn open_stored(
+    config: &Config,
+    db: &Db,
+    keys: &Keys,
+    known: Option<DatabaseId>,
+    clock: &Clock,
+) -> Result<(DatabaseId, bool, Arc<Journal>), StartError> {
+    let is_first = known.is_none();
+    let (database, reached) = match (db.migrate(clock.wall()).await, known) {
+        (Ok(migrated), known) => {
+            identity::settle(&config.data.folder, &keys.sealer, known, migrated.database)?;
+            (migrated.database, true)
+        }
+        (Err(error @ MigrateError::Database(_)), Some(known)) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the database cannot be reached: RADIUS is served from the directory's snapshot"
+            );
+            (known, false)
+        }
+        (Err(error @ MigrateError::Database(_)), None) => return Err(StartError::NoDatabase(error)),
+        (Err(error), _) => return Err(StartError::Migrate(error)),
+    };
+    let mut journal = journal::Config::new(&config.journal.folder, database);
+    journal.segment_octets = config.journal.segment_octets;
+    journal.total_octets = config.journal.total_octets;
+    journal.keep_for = config.journal.keep_for;
+    journal.keep_octets = config.journal.keep_octets;
+    // Later on subscribers log in whatever the disk does; at a first start it is better said at once.
+    let journal = Arc::new(match is_first {
+        true => Journal::open(journal, clock.clone())?,
+        false => Journal::open_when_possible(journal, clock.clone())?,
+    });
+    Ok((database, reached, journal))
 }
 
 pub(super) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {

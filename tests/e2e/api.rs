@@ -34,7 +34,12 @@ impl Api {
 
     /// Each time after: acts for the first tenant.
     pub(crate) fn again(daemon: &Daemon) -> Self {
-        let mut api = Self::try_sign_in(daemon, PASSWORD).expect("the password is right");
+        Self::with_password(daemon, PASSWORD)
+    }
+
+    /// The same with another password.
+    pub(crate) fn with_password(daemon: &Daemon, password: &str) -> Self {
+        let mut api = Self::try_sign_in(daemon, password).expect("the password is right");
         let tenants = api.tenants();
         api.tenant = Some(tenants[0]["id"].as_str().unwrap().to_owned());
         api

@@ -79,6 +79,25 @@ fn a_journal_that_is_away_at_the_start_keeps_nobody_offline() {
 
 #[test]
 fn a_database_that_is_away_at_the_start_brings_its_sessions_back() {
+    comes_back(|database| fs::create_dir(database).unwrap(), |database| fs::remove_dir(database).unwrap());
+}
+
+/// As where its disk is not mounted: the folder is there, and empty.
+#[test]
+fn a_database_that_is_missing_at_the_start_is_awaited_and_not_made() {
+    comes_back(
+        |_| {},
+        |database| {
+            for end in ["", "-wal", "-shm"] {
+                let file = database.with_file_name(format!("rrnetd.db{end}"));
+                assert!(!file.exists(), "{} was made", file.display());
+            }
+        },
+    );
+}
+
+/// Starts without the database; `hinder` has its path before the start, `clear` before it is put back.
+fn comes_back(hinder: impl FnOnce(&Path), clear: impl FnOnce(&Path)) {
     let (_home, folder) = home();
     let known = first_start(&folder);
     let nas = Nas::new(Ipv4Addr::LOCALHOST.into(), &known.secret);
@@ -87,7 +106,7 @@ fn a_database_that_is_away_at_the_start_brings_its_sessions_back() {
     assert!(daemon.terminate().success());
     let (database, away) = (folder.join("rrnetd.db"), folder.join("away.db"));
     fs::rename(&database, &away).unwrap();
-    fs::create_dir(&database).unwrap();
+    hinder(&database);
     let mut command = Command::new(PROGRAM);
     command.args(["serve", "--config"]).arg(folder.join("rrnetd.toml"));
     for setting in FREE_PORTS {
@@ -97,7 +116,7 @@ fn a_database_that_is_away_at_the_start_brings_its_sessions_back() {
     let login = nas.login(daemon.ready.authentication[0], "sari002", &known.others_password);
     assert_eq!(login.code, Code::ACCESS_ACCEPT);
     assert_eq!(metric(&daemon, "rrnetd_live_sessions"), Some(0.0));
-    fs::remove_dir(&database).unwrap();
+    clear(&database);
     fs::rename(&away, &database).unwrap();
     eventually("the session is known again", || {
         (metric(&daemon, "rrnetd_live_sessions") == Some(1.0)).then_some(())

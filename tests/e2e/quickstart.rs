@@ -2,12 +2,14 @@
 
 use std::{
     fs::{self, Permissions},
+    io::Write as _,
     net::{TcpListener, UdpSocket},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
@@ -52,6 +54,41 @@ fn the_printed_password_is_replaced_as_printed() {
     assert!(Api::again(&daemon).tenants()[0]["id"].is_string(), "and nothing stands in the way any more");
 }
 
+/// A password may hold whatever means something to a shell, to radclient or to JSON.
+#[test]
+fn the_printed_lines_are_right_whatever_is_in_them() {
+    const ODD: &str = r#"a"b$HOME\n\\c'd`e%{f}"#;
+    let (home, _) = home();
+    let folder = home.path().join("it's a $HOME");
+    let daemon = Daemon::quickstart(&folder, &[]);
+    let line = daemon.greeting.lines().find(|line| line.starts_with("read ")).unwrap();
+    let mut read = Command::new("bash");
+    let mut child = read.args(["-c", line]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{ODD}").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.stdout.ends_with(b"replaced\n"), "{output:?}");
+    assert!(Api::try_sign_in(&daemon, ODD).is_ok());
+
+    let api = Api::with_password(&daemon, ODD);
+    let first = |list: &str| api.get(list).0["rows"][0]["id"].as_str().unwrap().to_owned();
+    for user in ["budi001", "sari002"] {
+        let subscriber = first(&format!("/subscribers?usernamePrefix={user}"));
+        api.put(&format!("/subscribers/{subscriber}/password"), "*", &json!({ "password": ODD }));
+    }
+    api.put(&format!("/routers/{}/secret", first("/routers")), "*", &json!({ "secret": ODD }));
+    assert!(daemon.terminate().success());
+    let daemon = Daemon::quickstart(&folder, &[]);
+    // Whatever the shell makes of backslashes; one user each, because a second session may be refused.
+    for (program, user) in [("bash", "budi001"), ("dash", "sari002")] {
+        let start = format!("User-Name = \"{user}\", User-Password");
+        let line = daemon.greeting.lines().find(|line| line.contains(&start)).unwrap();
+        let output = Command::new(program).args(["-c", line]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("Received Access-Accept"), "{program}: {line}: {said}");
+    }
+    assert!(daemon.greeting.contains(&format!("--config '{}", home.path().display())), "{}", daemon.greeting);
+}
+
 #[test]
 fn a_second_start_reuses_everything() {
     let (_home, folder) = home();
@@ -85,7 +122,10 @@ fn a_taken_port_is_one_sentence() {
     ] {
         let mut settings = FREE_PORTS.to_vec();
         settings.push(&setting);
-        refused(quickstart(&folder, &settings).output(), &[&address.to_string()]);
+        refused(
+            quickstart(&folder, &settings).output(),
+            &[&address.to_string(), "an rrnetd that runs already"],
+        );
         assert!(!folder.exists(), "nothing is made");
     }
 }
@@ -98,6 +138,51 @@ fn a_locked_folder_is_one_sentence() {
     refused(quickstart(&folder, &FREE_PORTS).output(), &[path(&folder), "in use by another rrnetd"]);
     assert_eq!(listing(&folder), files);
     assert!(daemon.terminate().success(), "the one that holds it goes on");
+}
+
+#[test]
+fn a_second_start_is_told_of_the_first_before_its_ports() {
+    let (_home, folder) = home();
+    let daemon = Daemon::quickstart(&folder, &[]);
+    let taken = format!("http.listen={}", daemon.ready.http);
+    let settings = [FREE_PORTS[0], FREE_PORTS[1], &taken];
+    refused(quickstart(&folder, &settings).output(), &[path(&folder), "in use by another rrnetd"]);
+}
+
+#[test]
+fn a_first_start_that_fails_leaves_nothing_behind() {
+    let (home, _) = home();
+    let file = home.path().join("file");
+    fs::write(&file, b"x").unwrap();
+    let folder = home.path().join("a/b");
+    let inside = |name: &str| path(&file).to_owned() + name;
+    for (setting, word) in [
+        (format!("data.key-file={}", inside("/key")), "key"),
+        (format!("database.url=sqlite:{}", inside("/x.db")), "database"),
+        ("database.url=postgres://nobody@127.0.0.1:1/nothing".to_owned(), "database"),
+        (format!("journal.folder={}", inside("/journal")), "journal"),
+        (format!("radius.dictionaries={}", inside("/dictionary")), "dictionaries"),
+    ] {
+        for place in [&folder, &folder.join("c")] {
+            let mut settings = FREE_PORTS.to_vec();
+            settings.push(&setting);
+            refused(quickstart(place, &settings).output(), &[word]);
+            assert_eq!(listing(home.path()), std::slice::from_ref(&file), "{setting}");
+        }
+    }
+    // What was there stays: a folder, and a key that somebody put there.
+    fs::create_dir_all(&folder).unwrap();
+    let key = folder.join("rrnetd.key");
+    fs::write(&key, format!("00000001 {}\n", "5".repeat(64))).unwrap();
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    let files = listing(home.path());
+    let setting = format!("journal.folder={}", inside("/journal"));
+    refused(
+        quickstart(&folder, &[FREE_PORTS[0], FREE_PORTS[1], FREE_PORTS[2], &setting]).output(),
+        &["journal"],
+    );
+    assert_eq!(listing(home.path()), files);
+    assert!(Daemon::quickstart(&folder, &[]).terminate().success(), "and the next start is a first one");
 }
 
 #[test]

@@ -159,6 +159,13 @@ async fn people_are_managed_with_versions(db: TestDb) {
 
     let kasir = rig.login("kasir", Some("warga")).await;
     rig.get("/api/v1/users").token(&kasir).send().await.problem("permission_missing");
+    let own = rig.get("/api/v1/me").token(&tenant.owner).send().await.expect(200);
+    let own = format!("/api/v1/users/{}", own["user"]["id"].as_str().unwrap());
+    for change in [json!({ "role": "viewer" }), json!({ "disabled": true })] {
+        let call = rig.call(http::Method::PATCH, &own).token(&tenant.owner).header("if-match", "*");
+        call.json(&change).send().await.problem("last_owner");
+    }
+    rig.delete(&own).token(&tenant.owner).send().await.problem("last_owner");
     rig.delete(&path).token(&tenant.owner).send().await.expect(204);
     rig.get("/api/v1/me").token(&kasir).send().await.problem("token_invalid");
     rig.get(&path).token(&tenant.owner).send().await.problem("not_found");

@@ -141,7 +141,7 @@ async fn who_is_there_is_nobody_s_business(db: TestDb) {
     assert_eq!(login(&"x".repeat(200_000), None).await, known);
 }
 
-/// Time would tell who is there: it goes into the hash, of which each attempt takes one. How a tenant stands is told to who has
+/// Time would tell who is there: it goes into the hash, of which each attempt that names the tenant takes one. How a tenant stands is told to who has
 /// the password.
 async fn a_sign_in_costs_one_hash_whoever_is_asked_for(db: TestDb) {
     let rig = Rig::new(db).await;

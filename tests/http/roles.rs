@@ -56,10 +56,10 @@ async fn programs_give_no_more_than_they_have(db: TestDb) {
     let made = rig.post("/api/v1/tokens").token(&tenant.owner).json(&body).send().await.expect(201);
     let program = made["secret"].as_str().unwrap();
     let owner = json!({ "login": "x", "name": "X", "role": "owner", "password": PASSWORD });
-    rig.post("/api/v1/users").token(program).json(&owner).send().await.problem("rank_too_low");
+    rig.post("/api/v1/users").token(program).json(&owner).send().await.problem("person_required");
     let role = json!({ "name": "x", "permissions": ["router.secret"] });
     rig.post("/api/v1/roles").token(program).json(&role).send().await.problem("rank_too_low");
     let me = rig.get("/api/v1/me").token(&tenant.owner).send().await.expect(200);
     let path = format!("/api/v1/users/{}/password", me["user"]["id"].as_str().unwrap());
-    rig.post(&path).token(program).send().await.problem("rank_too_low");
+    rig.post(&path).token(program).send().await.problem("person_required");
 }

@@ -41,9 +41,10 @@ pub struct Listen {
 /// The sockets could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Another program listens there.
+    /// Another program listens there, or this one a second time.
     #[error(
-        "the port of {address} is taken by another program: stop it, or choose another port in the configuration"
+        "the port of {address} is taken by another program, or by an rrnetd that runs already: stop it, or choose another port in \
+         the configuration"
     )]
     Taken {
         /// The address.

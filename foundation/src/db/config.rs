@@ -1,6 +1,11 @@
 //! Which database, and how much of it.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 /// Read-only connections to SQLite: readers never wait for the writer, and two cores are busy with four.
 const DEFAULT_READERS: u32 = 4;
@@ -25,6 +30,11 @@ pub struct Config {
     /// SQLite's file may be out of use for now, because its disk is full, read-only or away: it is opened when it is first used,
     /// as PostgreSQL always is. Default: no.
     pub may_wait: bool,
+    /// A missing SQLite file may be made. Default: yes. Where a database is known to be there, a missing one is elsewhere, or its
+    /// disk is not mounted: an empty one in its place would hide that.
+    pub may_make: bool,
+    /// Nothing is written. SQLite's file may then be a copy in a place that takes no writing. Default: no.
+    pub reads_alone: bool,
 }
 
 impl Config {
@@ -37,6 +47,8 @@ impl Config {
             connections: DEFAULT_CONNECTIONS,
             acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT,
             may_wait: false,
+            may_make: true,
+            reads_alone: false,
         }
     }
 }
@@ -76,6 +88,15 @@ impl DatabaseUrl {
     #[must_use]
     pub const fn is_sqlite(&self) -> bool {
         matches!(self.0, Kind::Sqlite(_))
+    }
+
+    /// SQLite's file, when it is not there.
+    #[must_use]
+    pub fn missing_file(&self) -> Option<&Path> {
+        match &self.0 {
+            Kind::Sqlite(path) if matches!(path.try_exists(), Ok(false)) => Some(path),
+            _ => None,
+        }
     }
 
     /// The whole URL, password and all: for another process of a test.

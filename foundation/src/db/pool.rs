@@ -1,10 +1,15 @@
 //! The database: its pools, and the two ways in, [`Db::conn`] to read and [`Db::begin`] to write.
 
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use base::Clock;
 use sqlx::{
-    Connection as _, PgPool, Sqlite, SqlitePool, Transaction,
+    Connection as _, PgPool, Sqlite, SqliteConnection, SqlitePool, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -49,6 +54,8 @@ pub struct Db(Arc<Shared>);
 
 struct Shared {
     pools: Pools,
+    /// SQLite's file, where this opening made it.
+    made: Option<PathBuf>,
     /// Bulk work in progress: see [`Db::begin_bulk`].
     bulk: Arc<Semaphore>,
     holds: Holds,
@@ -76,20 +83,41 @@ pub enum OpenError {
         #[source]
         source: sqlx::Error,
     },
+    /// There is no file, and none may be made.
+    #[error("there is no database at {}", path.display())]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// A copy was taken without folding the log into the file, and cannot be read in a place that takes no writing.
+    #[error(
+        "the SQLite database {} has a log beside it, which cannot be read where nothing can be written: copy both to a folder that \
+         can be written", path.display()
+    )]
+    Unfolded {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The URL does not hold together.
     #[error("cannot use the PostgreSQL URL")]
     Postgres(#[source] sqlx::Error),
 }
 
 impl Db {
-    /// Opens the database. SQLite's file is made when it is missing, for its owner alone. PostgreSQL is not asked yet:
-    /// the daemon starts, and answers RADIUS, while it is down.
+    /// Opens the database. A missing SQLite file is made, where [`Config::may_make`] says so, for its owner alone.
+    /// PostgreSQL is not asked yet: the daemon starts, and answers RADIUS, while it is down.
     ///
     /// # Errors
-    /// When SQLite's file cannot be used.
+    /// When SQLite's file cannot be used; none is left behind that was made just now.
     pub async fn open(config: &Config) -> Result<Self, OpenError> {
+        let mut made = None;
         let (pools, bulk) = match config.url.kind() {
-            Kind::Sqlite(path) => (open_sqlite(config, path).await?, 1),
+            Kind::Sqlite(path) if config.reads_alone => (read_sqlite(config, path).await?, 1),
+            Kind::Sqlite(path) => {
+                let (pools, is_new) = open_sqlite(config, path).await?;
+                made = is_new.then(|| path.clone());
+                (pools, 1)
+            }
             Kind::Postgres(text) => {
                 let options = text.parse().map_err(OpenError::Postgres)?;
                 // Half of the connections stay free for people.
@@ -98,6 +126,7 @@ impl Db {
         };
         Ok(Self(Arc::new(Shared {
             pools,
+            made,
             bulk: Arc::new(Semaphore::new(bulk as usize)),
             holds: Holds::default(),
             wake: Wake::new(),
@@ -205,6 +234,14 @@ impl Db {
         }
     }
 
+    /// Closes it, and removes SQLite's file where this opening made it: of a first start that failed nothing is left.
+    pub async fn take_back(&self) {
+        self.close().await;
+        if let Some(path) = &self.0.made {
+            remove(path);
+        }
+    }
+
     pub(super) fn pools(&self) -> &Pools {
         &self.0.pools
     }
@@ -234,16 +271,12 @@ impl fmt::Debug for Db {
     }
 }
 
-async fn open_sqlite(config: &Config, path: &Path) -> Result<Pools, OpenError> {
+/// The pools, and whether the file was made.
+async fn open_sqlite(config: &Config, path: &Path) -> Result<(Pools, bool), OpenError> {
+    if !config.may_make && !config.may_wait {
+        must_be_there(config)?;
+    }
     let failed = |source| OpenError::Sqlite { path: path.display().to_string(), source };
-    let common = SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(BUSY_TIMEOUT)
-        .foreign_keys(true)
-        .statement_cache_capacity(STATEMENTS)
-        .row_buffer_size(ROWS_AHEAD)
-        // What a statement of many rows notes down to undo itself stays out of files.
-        .pragma("temp_store", "memory");
     // The writer first: readers cannot turn the log on.
     let options = SqlitePoolOptions::new()
         .max_connections(1)
@@ -260,13 +293,13 @@ async fn open_sqlite(config: &Config, path: &Path) -> Result<Pools, OpenError> {
                 Ok(!connection.is_in_transaction())
             })
         });
-    let write = common
-        .clone()
+    let write = sqlite(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string());
-    let writer = match open_writer(path, &options, &write).await {
+    let mut is_new = false;
+    let writer = match open_writer(config, path, &options, &write, &mut is_new).await {
         Err(error) if config.may_wait && error::is_unavailable(&error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
@@ -275,22 +308,28 @@ async fn open_sqlite(config: &Config, path: &Path) -> Result<Pools, OpenError> {
             );
             options.connect_lazy_with(write)
         }
-        opened => opened.map_err(failed)?,
+        Err(error) => {
+            if is_new {
+                remove(path);
+            }
+            return Err(failed(error));
+        }
+        Ok(writer) => writer,
     };
-    let readers = SqlitePoolOptions::new()
-        .max_connections(config.readers)
-        .test_before_acquire(false)
-        .acquire_timeout(config.acquire_timeout)
-        .connect_lazy_with(common.read_only(true));
-    Ok(Pools::Sqlite { writer, readers })
+    let readers = readers(config).connect_lazy_with(sqlite(path).read_only(true));
+    Ok((Pools::Sqlite { writer, readers }, is_new))
 }
 
 async fn open_writer(
+    config: &Config,
     path: &Path,
     options: &SqlitePoolOptions,
     write: &SqliteConnectOptions,
+    is_new: &mut bool,
 ) -> Result<SqlitePool, sqlx::Error> {
-    make_private(path).map_err(sqlx::Error::Io)?;
+    if config.may_make {
+        *is_new = make_private(path).map_err(sqlx::Error::Io)?;
+    }
     let writer = options.clone().connect_with(write.clone()).await?;
     // A file that cannot be written is found now, not at the first payment.
     let probe: Transaction<'static, Sqlite> = writer.begin_with("BEGIN IMMEDIATE").await?;
@@ -298,13 +337,81 @@ async fn open_writer(
     Ok(writer)
 }
 
-/// Makes a missing file readable by its owner alone: it holds names, addresses and password hashes.
-fn make_private(path: &Path) -> std::io::Result<()> {
+/// Opens the file for reading alone. Where SQLite can keep its index of the log beside the file, what the daemon writes
+/// meanwhile is seen; else, on a medium or in a folder that takes no writing, the file by itself is read as it lies there.
+async fn read_sqlite(config: &Config, path: &Path) -> Result<Pools, OpenError> {
+    must_be_there(config)?;
+    let failed = |source| OpenError::Sqlite { path: path.display().to_string(), source };
+    let mut options = sqlite(path).read_only(true);
+    if let Err(error) = can_read(&options).await {
+        if !error::is_unavailable(&error) {
+            return Err(failed(error));
+        }
+        if std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0) {
+            return Err(OpenError::Unfolded { path: path.to_owned() });
+        }
+        options = options.immutable(true);
+        can_read(&options).await.map_err(failed)?;
+    }
+    let readers = readers(config).connect_lazy_with(options.clone());
+    let writer = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options);
+    Ok(Pools::Sqlite { writer, readers })
+}
+
+async fn can_read(options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
+    let mut connection = SqliteConnection::connect_with(options).await?;
+    sqlx::query("SELECT COUNT(*) FROM sqlite_schema").execute(&mut connection).await?;
+    connection.close().await
+}
+
+fn must_be_there(config: &Config) -> Result<(), OpenError> {
+    config.url.missing_file().map_or(Ok(()), |path| Err(OpenError::Missing { path: path.to_owned() }))
+}
+
+fn sqlite(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .statement_cache_capacity(STATEMENTS)
+        .row_buffer_size(ROWS_AHEAD)
+        // What a statement of many rows notes down to undo itself stays out of files.
+        .pragma("temp_store", "memory")
+}
+
+fn readers(config: &Config) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(config.readers)
+        .test_before_acquire(false)
+        .acquire_timeout(config.acquire_timeout)
+}
+
+/// Makes a missing file readable by its owner alone: it holds names, addresses and password hashes. Says whether it did.
+fn make_private(path: &Path) -> std::io::Result<bool> {
     use std::os::unix::fs::OpenOptionsExt as _;
     match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
     }
+}
+
+/// Removes a file that was made just now, and what SQLite put beside it.
+fn remove(path: &Path) {
+    for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%error, file = %file.display(), "a file that was made for nothing cannot be removed");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 fn open_postgres(config: &Config, options: PgConnectOptions) -> Pools {

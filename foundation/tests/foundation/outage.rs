@@ -5,7 +5,7 @@ use std::time::Duration;
 use foundation::{
     Db,
     change::Change,
-    db::{Config, DatabaseUrl, Error, Sql, dialect},
+    db::{Config, DatabaseUrl, Error, OpenError, Sql, dialect},
     testing::{TestDb, on_postgres, on_sqlite},
     wake::{Woken, relay},
 };
@@ -147,6 +147,70 @@ fn what_is_no_database_is_refused_with_its_name() {
                 Db::open(&Config { acquire_timeout: PATIENCE, ..Config::new(url) }).await.unwrap_err();
             assert!(refused.to_string().contains(path.to_str().unwrap()), "{refused}");
         }
+    });
+}
+
+#[test]
+fn a_missing_file_is_made_only_where_it_may_be() {
+    on_sqlite(|_| async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let config = Config { acquire_timeout: PATIENCE, ..Config::new(DatabaseUrl::sqlite(&path)) };
+        let known = Config { may_make: false, ..config.clone() };
+        let missing = Db::open(&known).await.unwrap_err();
+        assert!(matches!(&missing, OpenError::Missing { path: named } if *named == path), "{missing:?}");
+
+        let db = Db::open(&Config { may_wait: true, ..known.clone() }).await.unwrap();
+        let down = insert(&db, 1, "while away").await.unwrap_err();
+        assert!(down.is_unavailable(), "{down:?}");
+        let down = count(&db).await.unwrap_err();
+        assert!(down.is_unavailable(), "{down:?}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is made");
+
+        let first = Db::open(&config).await.unwrap();
+        let mut tx = first.begin().await.unwrap();
+        tx.query(TALLY).execute().await.unwrap();
+        tx.commit().await.unwrap();
+        first.close().await;
+        insert(&db, 1, "after").await.unwrap();
+        assert_eq!(count(&db).await.unwrap(), 1);
+        db.close().await;
+        Db::open(&known).await.unwrap().close().await;
+    });
+}
+
+#[test]
+fn a_file_that_was_made_for_nothing_is_taken_back() {
+    on_sqlite(|_| async {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::new(DatabaseUrl::sqlite(folder.path().join("a.db")));
+        let files = || std::fs::read_dir(folder.path()).unwrap().count();
+        let db = Db::open(&config).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.query(TALLY).execute().await.unwrap();
+        tx.commit().await.unwrap();
+        db.take_back().await;
+        assert_eq!(files(), 0);
+
+        let db = Db::open(&config).await.unwrap();
+        db.close().await;
+        Db::open(&config).await.unwrap().take_back().await;
+        assert_eq!(files(), 1, "one that was there stays");
+    });
+}
+
+#[test]
+fn who_reads_alone_sees_what_another_writes_and_writes_nothing() {
+    on_sqlite(|db: TestDb| async move {
+        create(&db, &[TALLY]).await;
+        insert(&db, 1, "before").await.unwrap();
+        let reader =
+            Db::open(&Config { reads_alone: true, may_make: false, ..db.config().clone() }).await.unwrap();
+        insert(&db, 2, "meanwhile").await.unwrap();
+        assert_eq!(count(&reader).await.unwrap(), 2);
+        assert!(insert(&reader, 3, "refused").await.is_err());
+        reader.close().await;
+        assert_eq!(count(&db).await.unwrap(), 2);
     });
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     super::values::{Invalid, invalid::ensure, text},
-    Permission, Permissions, Token, store,
+    Authority, Permission, Permissions, Role, Token, store,
     token::TokenKind,
     user::tenant_of,
 };
@@ -58,6 +58,14 @@ pub enum TokenError {
     /// The maker may not do this itself.
     #[error("nobody can give a permission that is not the own: {}", .0.as_str())]
     NotAllowed(Permission),
+    /// Whoever made the token is nobody whom the caller manages.
+    #[error("a {manager} with these permissions may not revoke a token of a {maker}")]
+    NotManaged {
+        /// The caller's role.
+        manager: Role,
+        /// The role of whoever made the token.
+        maker: Role,
+    },
     /// A program asks, whose own token may end tomorrow.
     #[error("a program's token makes no other: it would outlive it")]
     ByProgram,
@@ -117,13 +125,32 @@ pub async fn list_tokens(
     Ok(Page::cut(rows, request, |token| token.id.to_string()))
 }
 
-/// Makes a token worthless. Doing it twice does no harm.
+/// Makes a token worthless: one of the own, or of somebody whom `manager`, which is what `user` is and may do, manages.
+/// Doing it twice does no harm.
 ///
 /// # Errors
 /// As [`TokenError`] says.
-pub async fn revoke_token(tx: &mut Tx, origin: &impl Origin, id: ApiTokenId) -> Result<(), TokenError> {
+pub async fn revoke_token(
+    tx: &mut Tx,
+    origin: &impl Origin,
+    user: UserId,
+    manager: &Authority,
+    id: ApiTokenId,
+) -> Result<(), TokenError> {
     let tenant = tenant_of(origin);
     let token = store::api_token::find(tx, tenant, id).await?.ok_or(TokenError::NotFound)?;
+    // Also the tokens of who was removed, which were revoked then.
+    if token.revoked_at.is_some() {
+        return Ok(());
+    }
+    if token.created_by != user {
+        let maker = store::user::find(tx, tenant, token.created_by).await?;
+        // Who makes a tenant's token and is nobody of it comes from the platform.
+        let maker = maker.map_or_else(|| Authority::of(Role::SuperAdmin), |maker| maker.authority());
+        if !manager.manages(&maker) {
+            return Err(TokenError::NotManaged { manager: manager.role, maker: maker.role });
+        }
+    }
     if store::api_token::revoke(tx, id, origin.act().now).await? {
         tx.audit(origin, audit::Entry::new("token.revoke", "token", id).before(&token));
     }

@@ -22,6 +22,8 @@ const MAX_SESSIONS: i64 = 20;
 const KEPT: Duration = Duration::from_hours(30 * 24);
 /// Rows that one sweep removes.
 const SWEEP: i64 = 500;
+/// People with one login whose passwords are compared where no tenant is named. With more of them the tenant must be.
+const HOLDERS: usize = 4;
 /// Octets of a browser's name for itself that are kept.
 const MAX_USER_AGENT: usize = 200;
 
@@ -30,7 +32,7 @@ const MAX_USER_AGENT: usize = 200;
 pub struct LoginRequest {
     /// E-mail address or user name.
     pub login: String,
-    /// The tenant's short name; may be left out while the login is unique on the platform.
+    /// The tenant's short name; may be left out while the password tells who of those with the login is meant.
     pub tenant: Option<String>,
     /// The password.
     pub password: SecretString,
@@ -119,22 +121,25 @@ pub struct Door<'a> {
 }
 
 impl Door<'_> {
-    /// Signs somebody in. Takes as long for an unknown login as for a wrong password.
+    /// Signs somebody in. Takes as long for an unknown login as for a wrong password, and without a tenant as long for one
+    /// person with the login as for several.
     ///
     /// # Errors
     /// As [`LoginError`] says.
     pub async fn login(&self, now: Now, request: LoginRequest) -> Result<SignedIn, LoginError> {
         let login = request.login.trim().to_lowercase();
-        self.throttle.admit(&login, request.address, now)?;
+        let slug = request.tenant.map(|slug| slug.trim().to_lowercase());
+        self.throttle.admit(&login, slug.as_deref(), request.address, now)?;
         let door = Platform { from: Some(request.address), ..Platform::system("access.login", now.wall) };
 
         let mut conn = self.db.conn().await?;
-        let found = find(&mut conn, &door, &login, request.tenant.as_deref()).await?;
+        let (people, hashes) = find(&mut conn, &door, &login, slug.as_deref()).await?.into_iter().unzip();
         drop(conn);
-        let (user, hash) = found.unzip();
-        let right = self.passwords.verify(request.password, hash).await?;
-        let Some(user) = user.filter(|user| right && !user.disabled) else { return Err(LoginError::Refused) };
-        self.throttle.succeeded(&login, request.address);
+        // What was asked for decides how long it takes, and nothing of what is there.
+        let places = if slug.is_some() { 1 } else { HOLDERS };
+        let right = self.passwords.verify_each(request.password, hashes, places).await?;
+        let user = meant(people, &right).ok_or(LoginError::Refused)?;
+        self.throttle.succeeded(&login, slug.as_deref(), request.address);
 
         let act = Platform { actor: Actor::User(user.id), ..door };
         self.second_factor(now, &act, &user, request.code).await?;
@@ -207,14 +212,15 @@ impl Door<'_> {
         user: &User,
         password: SecretString,
     ) -> Result<(), LoginError> {
-        self.throttle.admit(&user.login, address, now)?;
+        let tenant = user.tenant.map(|tenant| tenant.to_string());
+        self.throttle.admit(&user.login, tenant.as_deref(), address, now)?;
         let mut conn = self.db.conn().await?;
         let found = store::user::find_login(&mut conn, &user.login, user.tenant).await?;
         drop(conn);
         if !self.passwords.verify(password, found.map(|(_, hash)| hash)).await? {
             return Err(LoginError::Refused);
         }
-        self.throttle.succeeded(&user.login, address);
+        self.throttle.succeeded(&user.login, tenant.as_deref(), address);
         Ok(())
     }
 }
@@ -235,25 +241,35 @@ fn note(tx: &mut Tx, act: &Platform, user: &User, entry: audit::Entry) {
     }
 }
 
-/// The person that is meant, with the hash of the password.
+/// Whoever may be meant, with the hashes of their passwords.
 async fn find(
     conn: &mut foundation::Conn,
     door: &Platform,
     login: &str,
     slug: Option<&str>,
-) -> db::Result<Option<(User, String)>> {
+) -> db::Result<Vec<(User, String)>> {
     if let Some(slug) = slug {
-        let tenant = tenant::find_by_slug(conn, door, &slug.trim().to_lowercase()).await?;
-        return match tenant {
-            Some(tenant) => store::user::find_login(conn, login, Some(tenant.id)).await,
-            None => Ok(None),
+        let found = match tenant::find_by_slug(conn, door, slug).await? {
+            Some(tenant) => store::user::find_login(conn, login, Some(tenant.id)).await?,
+            None => None,
         };
+        return Ok(found.into_iter().collect());
     }
-    // The platform's own come first: a tenant that gives somebody the same login does not stand in their way.
-    match store::user::find_login(conn, login, None).await? {
-        Some(found) => Ok(Some(found)),
-        None => store::user::find_only_login(conn, login).await,
+    let mut holders = store::user::find_logins(conn, login, HOLDERS as i64 + 1).await?;
+    if holders.len() > HOLDERS {
+        // However many tenants give somebody the same login, the platform's own are let in.
+        holders.retain(|(user, _)| user.tenant.is_none());
     }
+    Ok(holders)
+}
+
+/// The one whose password was right: the platform's own before all others, and of the tenants' people nobody where the password
+/// is that of several.
+fn meant(people: Vec<User>, right: &[bool]) -> Option<User> {
+    let mut matching =
+        people.into_iter().zip(right).filter(|(user, right)| **right && !user.disabled).map(|(user, _)| user);
+    let first = matching.next()?;
+    (first.tenant.is_none() || matching.next().is_none()).then_some(first)
 }
 
 /// Ends the session that shows `token`. Doing it twice does no harm.

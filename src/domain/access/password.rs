@@ -22,7 +22,7 @@ use super::super::values::{Invalid, random};
 
 /// Hashes at a time: one core's worth stays free on the smallest machine.
 const AT_ONCE: usize = 2;
-/// Callers that may wait for their turn, about two seconds' worth; further ones are sent away.
+/// Callers that may wait for their turn, about four seconds' worth where each names no tenant; further ones are sent away.
 const MAX_WAITING: usize = 64;
 /// Shortest password: with argon2 in the way, ten characters that are in no list cannot be guessed.
 const MIN_LENGTH: usize = 10;
@@ -96,7 +96,7 @@ impl PasswordPool {
         })
     }
 
-    /// How many hashes it has computed: each sign-in costs one, whoever asks for whom.
+    /// How many hashes it has computed: each sign-in costs as many, whoever asks for whom.
     #[must_use]
     pub fn computed(&self) -> u64 {
         self.computed.load(Ordering::Relaxed)
@@ -115,7 +115,7 @@ impl PasswordPool {
             }
         };
         let argon2 = self.argon2.clone();
-        let hash = self.take_turn(move || hash(&argon2, &password)).await?;
+        let hash = self.take_turn(1, move || hash(&argon2, &password)).await?;
         Ok(PreparedPassword { hash, generated })
     }
 
@@ -124,20 +124,38 @@ impl PasswordPool {
     /// # Errors
     /// [`HashError`].
     pub async fn verify(&self, password: SecretString, stored: Option<String>) -> Result<bool, HashError> {
-        let known = stored.is_some();
-        let stored: Arc<str> = stored.map_or_else(|| Arc::clone(&self.unknown), Arc::from);
+        Ok(self.verify_each(password, stored.into_iter().collect(), 1).await?.contains(&true))
+    }
+
+    /// Behind which of the `stored` hashes `password` is. It takes as long as `places` hashes, however few there are.
+    ///
+    /// # Errors
+    /// [`HashError`].
+    pub(super) async fn verify_each(
+        &self,
+        password: SecretString,
+        stored: Vec<String>,
+        places: usize,
+    ) -> Result<Vec<bool>, HashError> {
+        let known = stored.len();
+        let mut stored: Vec<Arc<str>> = stored.into_iter().map(Arc::from).collect();
+        stored.resize(known.max(places), Arc::clone(&self.unknown));
         let argon2 = self.argon2.clone();
-        let matches = self
-            .take_turn(move || {
-                use argon2::password_hash::Error;
-                match argon2.verify_password(password.expose().as_bytes(), &*stored) {
+        let costs = stored.len() as u64;
+        let work = move || {
+            use argon2::password_hash::Error;
+            // All of them before anything is said.
+            let matches: Vec<_> = stored
+                .iter()
+                .map(|stored| match argon2.verify_password(password.expose().as_bytes(), &**stored) {
                     Ok(()) => Ok(true),
                     Err(Error::PasswordInvalid) => Ok(false),
                     Err(_) => Err(HashError::Algorithm),
-                }
-            })
-            .await?;
-        Ok(matches && known)
+                })
+                .collect();
+            matches.into_iter().take(known).collect()
+        };
+        self.take_turn(costs, work).await
     }
 
     /// The rules for a password that a person chooses.
@@ -160,6 +178,7 @@ impl PasswordPool {
 
     async fn take_turn<T: Send + 'static>(
         &self,
+        hashes: u64,
         work: impl FnOnce() -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
         let _place = self.waiting.try_acquire().map_err(|_| HashError::Busy)?;
@@ -168,8 +187,8 @@ impl PasswordPool {
         let computed = Arc::clone(&self.computed);
         tokio::task::spawn_blocking(move || {
             let done = work();
-            computed.fetch_add(1, Ordering::Relaxed);
-            metrics::counter!("rrnetd_password_hashes_total").increment(1);
+            computed.fetch_add(hashes, Ordering::Relaxed);
+            metrics::counter!("rrnetd_password_hashes_total").increment(hashes);
             drop(turn);
             done
         })
@@ -205,6 +224,24 @@ mod tests {
         assert!(pool.verify(password.clone(), Some(prepared.hash.clone())).await.unwrap());
         assert!(!pool.verify(SecretString::new("wrong".into()), Some(prepared.hash)).await.unwrap());
         assert!(!pool.verify(password, None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn as_many_hashes_are_computed_however_many_are_compared() {
+        let pool = PasswordPool::new(Cost::TEST).unwrap();
+        let password = SecretString::new("correct horse".into());
+        let right = pool.prepare(Some(password.clone())).await.unwrap().hash;
+        let wrong = pool.prepare(None).await.unwrap().hash;
+        for (stored, expected) in [
+            (vec![], vec![]),
+            (vec![wrong.clone()], vec![false]),
+            (vec![wrong.clone(), right.clone()], vec![false, true]),
+            (vec![right.clone(), wrong, right], vec![true, false, true]),
+        ] {
+            let before = pool.computed();
+            assert_eq!(pool.verify_each(password.clone(), stored, 4).await.unwrap(), expected);
+            assert_eq!(pool.computed() - before, 4);
+        }
     }
 
     #[tokio::test]

@@ -129,6 +129,7 @@ pub async fn reset_second_factor(
     manager: &Authority,
     id: UserId,
 ) -> Result<(), UserError> {
+    super::user::by_person(origin)?;
     let user = super::load_user(tx, origin, id).await?;
     super::user::allow(manager, &user)?;
     if store::second_factor::delete(tx, id).await? {

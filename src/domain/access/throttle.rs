@@ -17,7 +17,7 @@ const FREE_PER_PERSON: u32 = 5;
 const FREE_PER_ADDRESS: u32 = 20;
 /// Codes of a person's second factor, whatever address they come from: whoever tries knows the password.
 const FREE_CODES: u32 = 5;
-/// Octets of a login that count here: a longer one is nobody's, and must not fill the memory.
+/// Octets of a login, and of a tenant's name, that count here: a longer one is nobody's, and must not fill the memory.
 const MAX_LOGIN: usize = 400;
 /// The first wait; each further failure doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// Failures are forgotten this long after the last.
 const MEMORY: Duration = Duration::from_hours(1);
-/// Entries kept, about 100 octets each and at most 500. The cache keeps those that are seen often when a flood of addresses fills it.
+/// Entries kept, about 100 octets each and at most 900. The cache keeps those that are seen often when a flood of addresses fills it.
 const MAX_ENTRIES: u64 = 50_000;
 
 /// Counts attempts. One for the whole daemon.
@@ -34,7 +34,12 @@ pub struct LoginThrottle(Cache<Key, Attempts>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    Person { login: String, network: IpAddr },
+    /// Of one tenant where one was named: guesses at its people are no guesses at another's with the same login.
+    Person {
+        login: String,
+        tenant: Option<String>,
+        network: IpAddr,
+    },
     Network(IpAddr),
     Code(UserId),
 }
@@ -70,10 +75,18 @@ impl LoginThrottle {
     ///
     /// # Errors
     /// When it has to wait; then it is not charged.
-    pub(super) fn admit(&self, login: &str, address: IpAddr, now: Now) -> Result<(), Throttled> {
+    pub(super) fn admit(
+        &self,
+        login: &str,
+        tenant: Option<&str>,
+        address: IpAddr,
+        now: Now,
+    ) -> Result<(), Throttled> {
         let network = network(address);
-        let keys =
-            [(Key::Network(network), FREE_PER_ADDRESS), (Key::person(login, network), FREE_PER_PERSON)];
+        let keys = [
+            (Key::Network(network), FREE_PER_ADDRESS),
+            (Key::person(login, tenant, network), FREE_PER_PERSON),
+        ];
         // Looked at first, so that an attempt that one of the two refuses is charged to neither.
         for (key, free) in &keys {
             self.0.get(key).map_or(Ok(()), |attempts| attempts.check(*free, now))?;
@@ -82,9 +95,9 @@ impl LoginThrottle {
     }
 
     /// The attempt was right: the person starts anew, and the address gets its charge back.
-    pub(super) fn succeeded(&self, login: &str, address: IpAddr) {
+    pub(super) fn succeeded(&self, login: &str, tenant: Option<&str>, address: IpAddr) {
         let network = network(address);
-        self.0.invalidate(&Key::person(login, network));
+        self.0.invalidate(&Key::person(login, tenant, network));
         self.0.entry(Key::Network(network)).and_compute_with(|entry| {
             match entry.map(moka::Entry::into_value) {
                 Some(attempts) if attempts.count > 1 => {
@@ -94,6 +107,12 @@ impl LoginThrottle {
                 None => Op::Nop,
             }
         });
+    }
+
+    /// Forgets all attempts.
+    #[cfg(test)]
+    pub(super) fn forget(&self) {
+        self.0.invalidate_all();
     }
 
     /// Charges an attempt at the code of a person's second factor.
@@ -128,8 +147,9 @@ impl LoginThrottle {
 }
 
 impl Key {
-    fn person(login: &str, network: IpAddr) -> Self {
-        Self::Person { login: login[..login.floor_char_boundary(MAX_LOGIN)].to_owned(), network }
+    fn person(login: &str, tenant: Option<&str>, network: IpAddr) -> Self {
+        let cut = |text: &str| text[..text.floor_char_boundary(MAX_LOGIN)].to_owned();
+        Self::Person { login: cut(login), tenant: tenant.map(cut), network }
     }
 }
 
@@ -170,22 +190,23 @@ mod tests {
         let (clock, hand) = Clock::mock(Timestamp::EPOCH);
         let throttle = LoginThrottle::new();
         for _ in 0..FREE_PER_PERSON {
-            throttle.admit("budi", ADDRESS, clock.now()).unwrap();
+            throttle.admit("budi", None, ADDRESS, clock.now()).unwrap();
         }
         for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900] {
             let wait = Duration::from_secs(wait);
-            assert_eq!(throttle.admit("budi", ADDRESS, clock.now()), Err(Throttled { wait }));
+            assert_eq!(throttle.admit("budi", None, ADDRESS, clock.now()), Err(Throttled { wait }));
             hand.advance(wait);
-            throttle.admit("budi", ADDRESS, clock.now()).unwrap();
+            throttle.admit("budi", None, ADDRESS, clock.now()).unwrap();
         }
     }
 
     #[test]
     fn a_login_without_end_takes_no_memory() {
-        let key = Key::person(&"é".repeat(100_000), ADDRESS);
-        let Key::Person { login, .. } = &key else { panic!("{key:?}") };
-        assert_eq!(login.len(), MAX_LOGIN);
-        assert_eq!(key, Key::person(&"é".repeat(MAX_LOGIN), ADDRESS), "and is throttled as one");
+        let (long, shorter) = ("é".repeat(100_000), "é".repeat(MAX_LOGIN));
+        let key = Key::person(&long, Some(&long), ADDRESS);
+        let Key::Person { login, tenant: Some(tenant), .. } = &key else { panic!("{key:?}") };
+        assert_eq!((login.len(), tenant.len()), (MAX_LOGIN, MAX_LOGIN));
+        assert_eq!(key, Key::person(&shorter, Some(&shorter), ADDRESS), "and is throttled as one");
     }
 
     #[test]
@@ -209,11 +230,26 @@ mod tests {
         let (clock, _hand) = Clock::mock(Timestamp::EPOCH);
         let throttle = LoginThrottle::new();
         for _ in 0..FREE_PER_PERSON {
-            throttle.admit("budi", ADDRESS, clock.now()).unwrap();
+            throttle.admit("budi", None, ADDRESS, clock.now()).unwrap();
         }
-        assert!(throttle.admit("budi", ADDRESS, clock.now()).is_err());
-        assert!(throttle.admit("siti", ADDRESS, clock.now()).is_ok());
-        assert!(throttle.admit("budi", "2001:db8::1".parse().unwrap(), clock.now()).is_ok());
+        assert!(throttle.admit("budi", None, ADDRESS, clock.now()).is_err());
+        assert!(throttle.admit("siti", None, ADDRESS, clock.now()).is_ok());
+        assert!(throttle.admit("budi", None, "2001:db8::1".parse().unwrap(), clock.now()).is_ok());
+    }
+
+    #[test]
+    fn guesses_at_one_tenant_s_people_are_none_at_another_s() {
+        let (clock, _hand) = Clock::mock(Timestamp::EPOCH);
+        let throttle = LoginThrottle::new();
+        for _ in 0..FREE_PER_PERSON {
+            throttle.admit("admin", Some("one"), ADDRESS, clock.now()).unwrap();
+        }
+        assert!(throttle.admit("admin", Some("one"), ADDRESS, clock.now()).is_err());
+        for tenant in [Some("two"), None] {
+            throttle.admit("admin", tenant, ADDRESS, clock.now()).unwrap();
+        }
+        throttle.succeeded("admin", Some("two"), ADDRESS);
+        assert!(throttle.admit("admin", Some("one"), ADDRESS, clock.now()).is_err());
     }
 
     #[test]
@@ -222,9 +258,9 @@ mod tests {
         let throttle = LoginThrottle::new();
         let at = |host: u32| IpAddr::V6(Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(host)));
         for host in 0..FREE_PER_ADDRESS {
-            throttle.admit(&format!("user{host}"), at(host), clock.now()).unwrap();
+            throttle.admit(&format!("user{host}"), None, at(host), clock.now()).unwrap();
         }
-        assert!(throttle.admit("another", at(99), clock.now()).is_err(), "one /64 is one address");
+        assert!(throttle.admit("another", None, at(99), clock.now()).is_err(), "one /64 is one address");
     }
 
     #[test]
@@ -232,14 +268,14 @@ mod tests {
         let (clock, hand) = Clock::mock(Timestamp::EPOCH);
         let throttle = LoginThrottle::new();
         for _ in 0..100 {
-            throttle.admit("budi", ADDRESS, clock.now()).unwrap();
-            throttle.succeeded("budi", ADDRESS);
+            throttle.admit("budi", None, ADDRESS, clock.now()).unwrap();
+            throttle.succeeded("budi", None, ADDRESS);
         }
         for _ in 0..FREE_PER_PERSON {
-            throttle.admit("budi", ADDRESS, clock.now()).unwrap();
+            throttle.admit("budi", None, ADDRESS, clock.now()).unwrap();
         }
-        assert!(throttle.admit("budi", ADDRESS, clock.now()).is_err());
+        assert!(throttle.admit("budi", None, ADDRESS, clock.now()).is_err());
         hand.advance(MEMORY);
-        assert!(throttle.admit("budi", ADDRESS, clock.now()).is_ok());
+        assert!(throttle.admit("budi", None, ADDRESS, clock.now()).is_ok());
     }
 }

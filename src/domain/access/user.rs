@@ -1,7 +1,7 @@
 //! The people who use the panel, of a tenant or of the platform itself.
 
 use base::{
-    Platform, RoleId, TenantId, Timestamp, UserId,
+    Actor, Platform, RoleId, TenantId, Timestamp, UserId,
     page::{Page, PageRequest},
 };
 use foundation::{Conn, Origin, Tx, audit, audit::Masked, db};
@@ -47,6 +47,14 @@ pub struct User {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+impl User {
+    /// What the person is and may do, for being managed.
+    #[must_use]
+    pub const fn authority(&self) -> Authority {
+        Authority { role: self.role, permissions: self.permissions }
+    }
 }
 
 /// A person to be.
@@ -111,6 +119,12 @@ pub enum UserError {
         /// The other's.
         other: Role,
     },
+    /// Nobody would own the tenant.
+    #[error("the tenant keeps one owner who may sign in: make somebody else an owner first")]
+    LastOwner,
+    /// A program asks, whose own token may end tomorrow.
+    #[error("a program makes and changes no people: they would outlive its token")]
+    ByProgram,
     /// The tenant has as many people as it may have.
     #[error(transparent)]
     LimitReached(#[from] LimitReached),
@@ -129,7 +143,8 @@ impl From<TakeError> for UserError {
 }
 
 /// Makes a person in the origin's tenant, or on the platform. `manager` is the authority of who does it (the daemon
-/// acts with that of [`Role::SuperAdmin`]).
+/// acts with that of [`Role::SuperAdmin`]). A program makes none, nor changes any: what it gave would last after its token has
+/// expired or was revoked. It may remove them and sign them out.
 ///
 /// # Errors
 /// As [`UserError`] says.
@@ -140,6 +155,7 @@ pub async fn create_user(
     new: NewUser,
     password: &PreparedPassword,
 ) -> Result<User, UserError> {
+    by_person(origin)?;
     let tenant = tenant_of(origin);
     ensure(
         (new.role == Role::SuperAdmin) == tenant.is_none(),
@@ -210,6 +226,7 @@ pub async fn update_user(
     seen: Option<Version>,
     change: UserChange,
 ) -> Result<User, UserError> {
+    by_person(origin)?;
     let before = load_user(tx, origin, id).await?;
     before.version.expect(seen)?;
     allow(manager, &before)?;
@@ -230,6 +247,9 @@ pub async fn update_user(
     after.disabled = change.disabled.unwrap_or(before.disabled);
     if after == before {
         return Ok(before);
+    }
+    if after.role != Role::Owner || after.disabled {
+        keep_an_owner(tx, origin, manager, &before).await?;
     }
     after.version = before.version.next();
     after.updated_at = origin.act().now;
@@ -255,6 +275,7 @@ pub async fn delete_user(
 ) -> Result<(), UserError> {
     let user = load_user(tx, origin, id).await?;
     allow(manager, &user)?;
+    keep_an_owner(tx, origin, manager, &user).await?;
     if let Some(tenant) = user.tenant {
         limit::give_back(tx, &origin.act().within(tenant), Limit::PanelUsers, 1).await?;
     }
@@ -278,6 +299,7 @@ pub async fn set_password(
     id: UserId,
     password: &PreparedPassword,
 ) -> Result<User, UserError> {
+    by_person(origin)?;
     allow(manager, &load_user(tx, origin, id).await?)?;
     let user = replace_password(tx, origin, id, password, true, "user.set_password").await?;
     // Who was promoted since is told by the row that is held now.
@@ -317,6 +339,31 @@ async fn replace_password(
     load_user(tx, origin, id).await
 }
 
+/// Refuses what a program asks.
+pub(super) fn by_person(origin: &impl Origin) -> Result<(), UserError> {
+    if matches!(origin.act().actor, Actor::Token(_)) { Err(UserError::ByProgram) } else { Ok(()) }
+}
+
+/// Refuses that the last owner who may sign in goes away. The super admin may do that, who can make another.
+async fn keep_an_owner(
+    tx: &mut Tx,
+    origin: &impl Origin,
+    manager: &Authority,
+    before: &User,
+) -> Result<(), UserError> {
+    let Some(tenant) = before.tenant else { return Ok(()) };
+    if before.role != Role::Owner || before.disabled || manager.role == Role::SuperAdmin {
+        return Ok(());
+    }
+    // Two owners who remove each other wait here: the second one finds nobody left.
+    limit::hold(tx, &origin.act().within(tenant), Limit::PanelUsers).await?;
+    if store::user::has_other_owner(tx, tenant, before.id).await? {
+        Ok(())
+    } else {
+        Err(UserError::LastOwner)
+    }
+}
+
 /// Somebody changed the person between the reading and the writing.
 fn moved(before: &User) -> UserError {
     Stale { seen: before.version, current: before.version.next() }.into()
@@ -347,7 +394,7 @@ pub(super) fn tenant_of(origin: &impl Origin) -> Option<TenantId> {
 }
 
 pub(super) fn allow(manager: &Authority, other: &User) -> Result<(), UserError> {
-    allow_role(manager, &Authority { role: other.role, permissions: other.permissions })
+    allow_role(manager, &other.authority())
 }
 
 fn allow_role(manager: &Authority, other: &Authority) -> Result<(), UserError> {

@@ -105,6 +105,8 @@ impl From<UserError> for Problem {
             UserError::LimitReached(reached) => reached.into(),
             UserError::LoginTaken => Self::new(Code::NameTaken).field("login", error.to_string()),
             UserError::NotAllowed { .. } => Self::new(Code::RankTooLow).detail(error.to_string()),
+            UserError::LastOwner => Self::new(Code::LastOwner).detail(error.to_string()),
+            UserError::ByProgram => Self::new(Code::PersonRequired).detail(error.to_string()),
             UserError::Database(error) => error.into(),
         }
     }
@@ -152,7 +154,9 @@ impl From<TokenError> for Problem {
         match error {
             TokenError::NotFound => Self::new(Code::NotFound),
             TokenError::Invalid(invalid) => invalid.into(),
-            TokenError::NotAllowed(_) => Self::new(Code::RankTooLow).detail(error.to_string()),
+            TokenError::NotAllowed(_) | TokenError::NotManaged { .. } => {
+                Self::new(Code::RankTooLow).detail(error.to_string())
+            }
             TokenError::ByProgram => Self::new(Code::PersonRequired).detail(error.to_string()),
             TokenError::Database(error) => error.into(),
         }

@@ -71,6 +71,8 @@ registry! {
         "Ask somebody of a higher role.";
     PersonRequired = "person_required", FORBIDDEN, "Only a person may do this, no program",
         "Sign in, and do it with the session's token.";
+    LastOwner = "last_owner", CONFLICT, "The tenant would have no owner left who may sign in",
+        "Make somebody else an owner first.";
     CrossOrigin = "cross_origin", FORBIDDEN, "The request comes from another site",
         "A session cookie counts for this site's own pages alone. Programs send a token.";
     TenantRequired = "tenant_required", BAD_REQUEST, "No tenant is named",

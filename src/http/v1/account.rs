@@ -49,7 +49,8 @@ struct LoginBody {
     /// What the device of the second factor shows, or a recovery code; where one is asked for.
     #[serde(default)]
     code: Option<SecretString>,
-    /// The tenant's short name, where several have somebody with this login.
+    /// The tenant's short name; needed where several have somebody with this login and password, or more than four with this
+    /// login.
     #[serde(default)]
     tenant: Option<String>,
     /// Keep the token in a cookie that scripts cannot read: for our own pages.

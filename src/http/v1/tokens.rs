@@ -82,14 +82,14 @@ async fn create(cx: CallContext, creation: Creation<TokenBody>) -> Result<Create
     answer.showing(&MadeToken { secret: Some(secret.text().expose().to_owned()), token })
 }
 
-/// Makes a token worthless. Doing it twice does no harm.
+/// Makes a token worthless: one of your own, or of somebody whom you manage. Doing it twice does no harm.
 #[utoipa::path(
     delete, path = "/api/v1/tokens/{id}", tag = "people", params(("id" = ApiTokenId, Path)),
     responses((status = 204, description = "Revoked."))
 )]
 async fn revoke(cx: CallContext, Id(id): Id<ApiTokenId>) -> Result<StatusCode, Problem> {
     let mut tx = cx.begin().await?;
-    access::revoke_token(&mut tx, &cx.scope, id).await?;
+    access::revoke_token(&mut tx, &cx.scope, cx.caller.user, &cx.caller.authority(), id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

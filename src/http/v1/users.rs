@@ -58,7 +58,8 @@ struct UserBody {
     password: SecretString,
 }
 
-/// Adds a person. Nobody adds somebody of a higher or the same role, but for an owner.
+/// Adds a person. Nobody adds somebody of a higher or the same role, but for an owner; only somebody who is signed in may, no
+/// program.
 #[utoipa::path(
     post, path = "/api/v1/users", tag = "people", request_body = UserBody, responses((status = 201, body = User))
 )]
@@ -107,7 +108,8 @@ struct UserChangeBody {
     disabled: Option<bool>,
 }
 
-/// Changes a person. A change of role or a lock ends the person's sessions.
+/// Changes a person; only somebody who is signed in may, no program. A change of role or a lock ends the person's sessions. The
+/// last owner who may sign in stays one.
 #[utoipa::path(
     patch, path = "/api/v1/users/{id}", tag = "people", params(("id" = UserId, Path)), request_body = UserChangeBody,
     responses((status = 200, body = User), (status = 412, description = "Changed meanwhile."))
@@ -126,7 +128,8 @@ async fn update(
     Ok(Versioned(user.version, user))
 }
 
-/// Removes a person: sessions end, tokens stop working; what the person did keeps the name.
+/// Removes a person: sessions end, tokens stop working; what the person did keeps the name. The last owner who may sign in
+/// stays.
 #[utoipa::path(
     delete, path = "/api/v1/users/{id}", tag = "people", params(("id" = UserId, Path)),
     responses((status = 204, description = "Removed."))
@@ -146,7 +149,7 @@ struct MadePassword {
     password: String,
 }
 
-/// Makes a new password for somebody, whose sessions end.
+/// Makes a new password for somebody, whose sessions end; only somebody who is signed in may, no program.
 #[utoipa::path(
     post, path = "/api/v1/users/{id}/password", tag = "people", params(("id" = UserId, Path)),
     responses((status = 200, body = MadePassword))
@@ -180,7 +183,8 @@ async fn end_sessions(cx: CallContext, Id(id): Id<UserId>) -> Result<Json<EndedS
     Ok(Json(EndedSessions { ended }))
 }
 
-/// Turns the second factor of somebody off who lost the device. Doing it twice does no harm.
+/// Turns the second factor of somebody off who lost the device; only somebody who is signed in may, no program. Doing it twice
+/// does no harm.
 #[utoipa::path(
     delete, path = "/api/v1/users/{id}/second-factor", tag = "people", params(("id" = UserId, Path)),
     responses((status = 204, description = "Off."))

@@ -110,19 +110,20 @@ pub(in super::super) async fn find_login(
     Ok(query.fetch_optional::<Row>().await?.map(Row::split))
 }
 
-/// The person with this login in whichever tenant, unless several tenants have one.
-pub(in super::super) async fn find_only_login(
+/// Whoever has this login, the platform's own first, then the tenants' people; up to `limit` of them.
+pub(in super::super) async fn find_logins(
     conn: &mut Conn,
     login: &str,
-) -> Result<Option<(User, String)>> {
-    let mut rows: Vec<Row> = conn
+    limit: i64,
+) -> Result<Vec<(User, String)>> {
+    let rows: Vec<Row> = conn
         .query(SELECT)
-        .push("u.login = $1 AND u.tenant_id IS NOT NULL LIMIT 2")
+        .push("u.login = $1 ORDER BY u.tenant_id IS NOT NULL, u.id LIMIT $2")
         .bind(login)
+        .bind(limit)
         .fetch_all()
         .await?;
-    let first = rows.pop();
-    Ok(first.filter(|_| rows.is_empty()).map(Row::split))
+    Ok(rows.into_iter().map(Row::split).collect())
 }
 
 pub(in super::super) async fn list(
@@ -141,6 +142,20 @@ pub(in super::super) async fn list(
     }
     let rows: Vec<Row> = query.push(" ORDER BY u.id LIMIT ").push_bind(limit).fetch_all().await?;
     Ok(rows.into_iter().map(|row| row.split().0).collect())
+}
+
+/// Does the tenant have another owner who may sign in?
+pub(in super::super) async fn has_other_owner(conn: &mut Conn, tenant: TenantId, id: UserId) -> Result<bool> {
+    let (others,): (i64,) = conn
+        .query(
+            "SELECT COUNT(*) FROM panel_user WHERE tenant_id = $1 AND id <> $2 AND role = 'owner' AND NOT disabled \
+             AND deleted_at IS NULL",
+        )
+        .bind(tenant)
+        .bind(id)
+        .fetch_one()
+        .await?;
+    Ok(others > 0)
 }
 
 /// `false` when it is not of this version any more. The password stands apart, in [`set_password`].

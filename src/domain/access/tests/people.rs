@@ -6,7 +6,9 @@ foundation::battery! {
     people_are_made_listed_and_managed_by_rank,
     logins_are_unique_within_a_tenant,
     what_was_locked_meanwhile_stays_locked,
+    a_tenant_keeps_an_owner,
     nobody_signs_out_who_is_above,
+    a_program_leaves_no_people_behind,
     acting_on_behalf_stands_in_the_platform_s_trail,
 }
 
@@ -151,6 +153,48 @@ async fn what_was_locked_meanwhile_stays_locked(db: TestDb) {
     assert_eq!(load(reset.id).await, after);
 }
 
+async fn a_tenant_keeps_an_owner(db: TestDb) {
+    let rig = Rig::new(db);
+    let scope = rig.tenant("warga").await;
+    let first = rig.user(&scope, "first", Role::Owner, "a long password").await;
+    let owner = Authority::of(Role::Owner);
+    let demote = UserChange { role: Some(Role::Viewer), ..UserChange::default() };
+    let lock = UserChange { disabled: Some(true), ..UserChange::default() };
+    let name = UserChange { name: Some("Siti".into()), ..UserChange::default() };
+    let mut tx = rig.db.begin().await.unwrap();
+    update_user(&mut tx, &scope, &owner, first.id, None, name).await.unwrap();
+    for change in [&demote, &lock] {
+        let refused = update_user(&mut tx, &scope, &owner, first.id, None, change.clone()).await;
+        assert!(matches!(refused, Err(UserError::LastOwner)), "{refused:?}");
+    }
+    assert!(matches!(delete_user(&mut tx, &scope, &owner, first.id).await, Err(UserError::LastOwner)));
+    tx.commit().await.unwrap();
+
+    // One who may not sign in is no help.
+    let second = rig.user(&scope, "second", Role::Owner, "a long password").await;
+    let mut tx = rig.db.begin().await.unwrap();
+    update_user(&mut tx, &scope, &owner, second.id, None, lock.clone()).await.unwrap();
+    let refused = update_user(&mut tx, &scope, &owner, first.id, None, demote.clone()).await;
+    assert!(matches!(refused, Err(UserError::LastOwner)));
+    delete_user(&mut tx, &scope, &owner, second.id).await.unwrap();
+    tx.commit().await.unwrap();
+
+    // Two who lock each other: one of them remains.
+    let third = rig.user(&scope, "third", Role::Owner, "a long password").await;
+    let locks = async |id| {
+        let mut tx = rig.db.begin().await.unwrap();
+        let done = update_user(&mut tx, &scope, &owner, id, None, lock.clone()).await.is_ok();
+        tx.commit().await.unwrap();
+        done
+    };
+    let (one, other) = tokio::join!(locks(first.id), locks(third.id));
+    assert!(one != other, "{one} {other}");
+    let left = if one { third.id } else { first.id };
+    let mut tx = rig.db.begin().await.unwrap();
+    delete_user(&mut tx, &scope, &chief(), left).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 async fn nobody_signs_out_who_is_above(db: TestDb) {
     let rig = Rig::new(db);
     let scope = rig.tenant("warga").await;
@@ -161,6 +205,30 @@ async fn nobody_signs_out_who_is_above(db: TestDb) {
     let refused = reset_second_factor(&mut tx, &scope, &Authority::of(Role::Admin), owner.id).await;
     assert!(matches!(refused, Err(UserError::NotAllowed { .. })));
     end_sessions(&mut tx, &scope, &Authority::of(Role::Owner), owner.id).await.unwrap();
+}
+
+async fn a_program_leaves_no_people_behind(db: TestDb) {
+    let rig = Rig::new(db);
+    let scope = rig.tenant("warga").await;
+    let owner = rig.user(&scope, "owner", Role::Owner, "a long password").await;
+    let viewer = rig.user(&scope, "viewer", Role::Viewer, "a long password").await;
+    let own = owner.authority();
+    let mut tx = rig.db.begin().await.unwrap();
+    let new = NewApiToken { name: "hr".into(), permissions: owner.permissions, expires_at: None };
+    let (token, _) = create_token(&mut tx, &scope, owner.id, owner.permissions, new).await.unwrap();
+    let program = Platform { actor: base::Actor::Token(token.id), ..rig.platform() }.within(scope.tenant());
+    let password = rig.pool.prepare(None).await.unwrap();
+    let new = NewUser { login: "x".into(), name: "X".into(), role: Role::Viewer, role_id: None };
+    let made = create_user(&mut tx, &program, &own, new, &password).await.map(drop);
+    let change = UserChange { role: Some(Role::Admin), ..UserChange::default() };
+    let promoted = update_user(&mut tx, &program, &own, viewer.id, None, change).await.map(drop);
+    let reset = set_password(&mut tx, &program, &own, viewer.id, &password).await.map(drop);
+    let bared = reset_second_factor(&mut tx, &program, &own, viewer.id).await;
+    for outcome in [made, promoted, reset, bared] {
+        assert!(matches!(outcome, Err(UserError::ByProgram)), "{outcome:?}");
+    }
+    end_sessions(&mut tx, &program, &own, viewer.id).await.unwrap();
+    delete_user(&mut tx, &program, &own, viewer.id).await.unwrap();
 }
 
 async fn acting_on_behalf_stands_in_the_platform_s_trail(db: TestDb) {

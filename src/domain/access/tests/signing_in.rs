@@ -5,7 +5,8 @@ use super::*;
 foundation::battery! {
     signing_in_gives_a_session_that_ends,
     a_wrong_password_tells_nothing,
-    a_login_of_two_tenants_needs_the_tenant,
+    the_password_tells_who_of_several_tenants_is_meant,
+    the_throttle_of_one_tenant_is_not_another_s,
     a_locked_panel_lets_nobody_in,
     a_new_password_ends_the_sessions,
     only_so_many_sessions,
@@ -68,23 +69,73 @@ async fn a_wrong_password_tells_nothing(db: TestDb) {
     }
 }
 
-async fn a_login_of_two_tenants_needs_the_tenant(db: TestDb) {
+async fn the_password_tells_who_of_several_tenants_is_meant(db: TestDb) {
     let rig = Rig::new(db);
+    let who = async |tenant: Option<&str>, password: &str| {
+        rig.throttle.forget();
+        let before = rig.pool.computed();
+        let outcome = rig.login("admin", tenant, password).await;
+        let costs = if tenant.is_some() { 1 } else { 4 };
+        assert_eq!(rig.pool.computed() - before, costs, "whoever there is");
+        match outcome {
+            Ok(signed_in) => Some(signed_in.user.id),
+            Err(LoginError::Refused) => None,
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(who(None, "password of one").await, None);
     let (one, two) = (rig.tenant("one").await, rig.tenant("two").await);
-    rig.user(&one, "admin", Role::Admin, "password of one").await;
-    let of_two = rig.user(&two, "admin", Role::Admin, "password of two").await;
-    assert!(matches!(rig.login("admin", None, "password of one").await, Err(LoginError::Refused)));
-    assert!(matches!(rig.login("admin", Some("two"), "password of one").await, Err(LoginError::Refused)));
-    assert_eq!(rig.login("admin", Some("TWO"), "password of two").await.unwrap().user.id, of_two.id);
+    let of_one = rig.user(&one, "admin", Role::Admin, "password of one").await.id;
+    assert_eq!(who(None, "password of one").await, Some(of_one));
+    let of_two = rig.user(&two, "admin", Role::Admin, "password of two").await.id;
+    assert_eq!(who(None, "password of one").await, Some(of_one));
+    assert_eq!(who(None, "password of two").await, Some(of_two));
+    assert_eq!(who(None, "of nobody").await, None);
+    assert_eq!(who(Some("two"), "password of one").await, None);
+    assert_eq!(who(Some(" TWO"), "password of two").await, Some(of_two));
+
+    // The same password in two tenants: the name must be told.
+    let three = rig.tenant("three").await;
+    let of_three = rig.user(&three, "admin", Role::Admin, "password of two").await.id;
+    assert_eq!(who(None, "password of two").await, None);
+    assert_eq!(who(Some("two"), "password of two").await, Some(of_two));
+    assert_eq!(who(Some("three"), "password of two").await, Some(of_three));
+    // Unless only one of the two may sign in.
+    let mut tx = rig.db.begin().await.unwrap();
+    let lock = UserChange { disabled: Some(true), ..UserChange::default() };
+    update_user(&mut tx, &three, &chief(), of_three, None, lock).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(who(None, "password of two").await, Some(of_two));
+    assert_eq!(who(Some("three"), "password of two").await, None);
 
     let password = rig.pool.prepare(Some(SecretString::new("password of all".into()))).await.unwrap();
     let mut tx = rig.db.begin().await.unwrap();
     let new = NewUser { login: "admin".into(), name: "Root".into(), role: Role::SuperAdmin, role_id: None };
-    create_user(&mut tx, &rig.platform(), &chief(), new, &password).await.unwrap();
+    let root = create_user(&mut tx, &rig.platform(), &chief(), new, &password).await.unwrap().id;
     tx.commit().await.unwrap();
+    assert_eq!(who(None, "password of one").await, Some(of_one), "four have the login");
+    // A fifth: the tenants' people name theirs, and the platform's own are let in all the same.
+    let four = rig.tenant("four").await;
+    rig.user(&four, "admin", Role::Admin, "password of all").await;
+    assert_eq!(who(None, "password of one").await, None);
+    assert_eq!(who(Some("one"), "password of one").await, Some(of_one));
+    assert_eq!(who(None, "password of all").await, Some(root));
+    rig.throttle.forget();
     let root = rig.login("admin", None, "password of all").await.unwrap();
     assert_eq!(root.user.tenant, None, "the platform's own come first");
     assert!(rig.caller(&root.token).await.unwrap().may(Permission::Platform));
+}
+
+async fn the_throttle_of_one_tenant_is_not_another_s(db: TestDb) {
+    let rig = Rig::new(db);
+    for slug in ["one", "two"] {
+        let scope = rig.tenant(slug).await;
+        rig.user(&scope, "admin", Role::Admin, &format!("password of {slug}")).await;
+    }
+    while !matches!(rig.login("admin", Some("one"), "wrong").await, Err(LoginError::Throttled(_))) {}
+    assert!(matches!(rig.login("admin", Some("ONE "), "wrong").await, Err(LoginError::Throttled(_))));
+    rig.login("admin", Some("two"), "password of two").await.unwrap();
+    rig.login("admin", None, "password of two").await.unwrap();
 }
 
 async fn a_locked_panel_lets_nobody_in(db: TestDb) {

@@ -4,6 +4,7 @@ use super::*;
 
 foundation::battery! {
     tokens_allow_what_they_say_and_no_more,
+    nobody_revokes_the_tokens_of_who_is_above,
     a_budget_is_the_caller_s_at_once,
 }
 
@@ -50,13 +51,47 @@ async fn tokens_allow_what_they_say_and_no_more(db: TestDb) {
     let page = list_tokens(&mut tx, &scope, &PageRequest::new(None, None)).await.unwrap();
     assert_eq!(page.rows.len(), 2);
     let other = rig.platform().within(base::TenantId::generate(NOW));
-    assert!(matches!(revoke_token(&mut tx, &other, token.id).await, Err(TokenError::NotFound)));
-    revoke_token(&mut tx, &scope, last.id).await.unwrap();
-    revoke_token(&mut tx, &scope, last.id).await.unwrap();
+    assert!(matches!(
+        revoke_token(&mut tx, &other, maker.id, &chief(), token.id).await,
+        Err(TokenError::NotFound)
+    ));
+    revoke_token(&mut tx, &scope, maker.id, &Authority::of(Role::Viewer), last.id).await.unwrap();
+    revoke_token(&mut tx, &scope, maker.id, &Authority::of(Role::Viewer), last.id).await.unwrap();
     tx.commit().await.unwrap();
     assert!(rig.caller(&second).await.is_none(), "revoked");
     let stranger = Token::parse(&format!("rrn_{}", "A".repeat(43))).unwrap();
     assert!(rig.caller(&stranger).await.is_none());
+}
+
+async fn nobody_revokes_the_tokens_of_who_is_above(db: TestDb) {
+    let rig = Rig::new(db);
+    let scope = rig.tenant("warga").await;
+    let owner = rig.user(&scope, "owner", Role::Owner, "a long password").await;
+    let viewer = rig.user(&scope, "viewer", Role::Viewer, "a long password").await;
+    let permissions = Permissions::of([Permission::PlanRead]);
+    let new = || NewApiToken { name: "x".into(), permissions, expires_at: None };
+    let mut tx = rig.db.begin().await.unwrap();
+    let root = NewUser { login: "root".into(), name: "Root".into(), role: Role::SuperAdmin, role_id: None };
+    let password = rig.pool.prepare(None).await.unwrap();
+    let root = create_user(&mut tx, &rig.platform(), &chief(), root, &password).await.unwrap();
+    let clerk = Authority {
+        role: Role::Custom,
+        permissions: Permissions::of([Permission::TokenWrite, Permission::PlanRead]),
+    };
+    for (maker, by_clerk, by_owner) in [(&root, false, false), (&owner, false, true), (&viewer, false, true)]
+    {
+        let (token, secret) = create_token(&mut tx, &scope, maker.id, permissions, new()).await.unwrap();
+        for (manager, may) in [(clerk, by_clerk), (Authority::of(Role::Owner), by_owner), (chief(), true)] {
+            let outcome = revoke_token(&mut tx, &scope, UserId::generate(NOW), &manager, token.id).await;
+            if may {
+                outcome.unwrap();
+                break;
+            }
+            assert!(matches!(outcome, Err(TokenError::NotManaged { .. })), "{} {manager:?}", maker.role);
+            assert!(authenticate(&mut tx, &secret, NOW).await.unwrap().is_some());
+        }
+        assert!(authenticate(&mut tx, &secret, NOW).await.unwrap().is_none());
+    }
 }
 
 async fn a_budget_is_the_caller_s_at_once(db: TestDb) {
