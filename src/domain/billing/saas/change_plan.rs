@@ -3,12 +3,9 @@
 use base::{Platform, SaasPlanId, TenantId, money::AmountOutOfRange};
 use foundation::{Tx, db};
 
-use super::{
-    plan_charge::{self, ChargeError},
-    store,
-};
+use super::{plan_charge, store};
 use crate::domain::{
-    addon,
+    addon::{self, ChargeError},
     tenant::{
         self, Tenant, UpdateError,
         saas_plan::{self, AssignError},
