@@ -41,6 +41,7 @@ READY_SECONDS = 120
 DRAIN_SECONDS = 1800
 # Start, three interims, Stop.
 RECORDS_OF_SESSION = 5
+NO_ROUTER = "00000000-0000-7000-8000-000000000000"
 NEW_CUSTOMER = '{"customer": {"name": "Somebody"}}'
 
 
@@ -493,6 +494,11 @@ def listed(rig, name, url, count):
     # The first ten have been customers for long.
     often = str(rig.pick(20_000, 400))
     daemon.load("accounting", "--numbered", "10", "--count", often, "--rate", "2000", "--sessions", "5")
+    # One who has IPv6.
+    prefixes = "Framed-IPv6-Prefix = 2001:db8:7:1::/64, Delegated-IPv6-Prefix = 2001:db8:8::/56"
+    session = f'Acct-Status-Type = Start, Acct-Session-Id = "ipv6", User-Name = "subscriber-000000000", {prefixes}'
+    command = ["radclient", "-t", "5", daemon.acct, "acct", daemon.secret]
+    subprocess.run(command, input=f"{session}, NAS-Port = 1", text=True, check=True, stdout=subprocess.DEVNULL)
     daemon.drain()
     if url.startswith("postgres"):
         # What autovacuum does within a minute.
@@ -500,6 +506,11 @@ def listed(rig, name, url, count):
     first = daemon.api.call("GET", "/subscribers?limit=1")["rows"][0]
     deep = base64.urlsafe_b64encode(f"subscriber-{count * 9 // 10:09}".encode()).decode().rstrip("=")
     newest = daemon.api.call("GET", "/sessions?state=history&limit=500")
+    held = next(row for row in newest["rows"] if row["framedAddress"])
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60))
+    ipv6 = f"/sessions?address=2001:db8:8:42::1&at={at}"
+    if len(daemon.api.call("GET", ipv6)["rows"]) != 1:
+        rig.fault(f"{name}: who has an IPv6 prefix is not found by an address in it")
     for _ in range(rig.pick(20, 2)):
         newest = daemon.api.call("GET", f"/sessions?state=history&limit=500&after={newest['next']}")
     paths = {
@@ -518,6 +529,10 @@ def listed(rig, name, url, count):
         "session history": "/sessions?state=history",
         "session history, a page deep inside": f"/sessions?state=history&after={newest['next']}",
         "session history of one subscriber": f"/sessions?state=history&subscriberId={first['id']}",
+        "session history of the router": f"/sessions?state=history&routerId={held['routerId']}",
+        "session history of a router without any": f"/sessions?state=history&routerId={NO_ROUTER}",
+        "who had an IPv4 address": f"/sessions?address={held['framedAddress']}&at={at}",
+        "who had an IPv6 address": ipv6,
         "authentication log": "/authentications",
         "authentication log, rejects": "/authentications?accepted=false",
         "audit trail": "/audit",

@@ -43,6 +43,8 @@ CREATE INDEX session_name ON session (name_hash, started_at);
 CREATE INDEX session_id ON session (id);
 -- In the order of its list, id and all: SQLite else reads the whole tenant in the order of the key.
 CREATE INDEX session_subscriber ON session (tenant_id, subscriber_id, started_at, id);
+-- Before `session_open`: of two that serve alike SQLite takes the later one, the shorter of both.
+CREATE INDEX session_router ON session (tenant_id, router_id, started_at, id);
 CREATE INDEX session_address ON session (tenant_id, framed_address, started_at) WHERE framed_address IS NOT NULL;
 CREATE INDEX session_ipv6_address ON session (tenant_id, framed_ipv6_address, started_at)
     WHERE framed_ipv6_address IS NOT NULL;

@@ -253,6 +253,26 @@ impl<'c> Query<'c> {
         .0
     }
 
+    /// How the database means to run it, in its own words, without running it: for tests of what an index is there for.
+    ///
+    /// # Errors
+    /// As [`Error`] sorts them.
+    #[cfg(feature = "testing")]
+    pub async fn plan(mut self) -> Result<String> {
+        use sqlx::Row as _;
+        let (verb, column) = match self.connection {
+            Connection::Sqlite(_) => ("EXPLAIN QUERY PLAN ", 3),
+            Connection::Postgres(_) => ("EXPLAIN (COSTS OFF) ", 0),
+        };
+        self.text().insert_str(0, verb);
+        let (lines, _) = run!(self, |connection, text, arguments| {
+            sqlx::query_with(text, arguments).fetch_all(connection).await.and_then(|rows| {
+                rows.iter().map(|row| row.try_get::<String, _>(column)).collect::<sqlx::Result<Vec<_>>>()
+            })
+        });
+        Ok(lines?.join("\n"))
+    }
+
     /// Hands each row to `take` as it arrives: for tables that do not belong in memory twice.
     ///
     /// # Errors

@@ -43,11 +43,13 @@ pub struct SaasCharge {
     pub created_at: Timestamp,
 }
 
-/// Why nothing is owed: a price that nobody can pay.
+/// Why an add-on or a plan cannot be charged.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ChargeError {
+pub enum ChargeError {
+    /// Nobody can pay that.
     #[error(transparent)]
     Amount(#[from] AmountOutOfRange),
+    /// The database refused.
     #[error(transparent)]
     Database(#[from] db::Error),
 }

@@ -24,7 +24,9 @@ use base::{
     page::{Page, PageRequest},
 };
 pub use catalogue::{CatalogueError, archive, create, find, find_by_code, list, offers, update};
-pub use charge::{PlanCharge, SaasCharge, charges, open_charges, owes_other_than, record_plan_charge};
+pub use charge::{
+    ChargeError, PlanCharge, SaasCharge, charges, open_charges, owes_other_than, record_plan_charge,
+};
 pub use decide::{DecideError, approve, reject};
 pub use event::{
     AddonActivated, AddonChangeScheduled, AddonDeactivated, AddonPendingApproval, AddonRejected,

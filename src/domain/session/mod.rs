@@ -148,7 +148,7 @@ pub async fn at_address(
     at: Timestamp,
 ) -> db::Result<Vec<StoredSession>> {
     /// One address belongs to one session; a few more show what a clock or a lost Stop confused.
-    const MOST: i64 = 20;
+    const MOST: usize = 20;
     let address = address.to_canonical();
     let prefixes = row::prefixes_of(address);
     let rows = lists::at_address(conn, scope.tenant(), &address.to_string(), &prefixes, at, MOST).await?;

@@ -78,11 +78,11 @@ impl Paid {
 
 #[cfg(test)]
 mod tests {
-    use jiff::{ToSpan as _, civil::Date};
+    use jiff::ToSpan as _;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::tenant::saas_plan::Cycle;
+    use crate::domain::tenant::saas_plan::{Cycle, any};
 
     fn paid(price: i64, cycle: Cycle, first: Day, day: Day) -> Paid {
         let (price, currency, cycle) = (Minor::new(price), Currency::IDR, cycle.period(first, day));
@@ -101,21 +101,12 @@ mod tests {
         takes.checked_sub(back).unwrap().units()
     }
 
-    fn any_day() -> impl Strategy<Value = Day> {
-        (2020_i16..2040, 1_i8..=12, 1_i8..=28)
-            .prop_map(|(year, month, day)| Day::new(Date::new(year, month, day).unwrap()))
-    }
-
-    fn any_cycle() -> impl Strategy<Value = Cycle> {
-        prop_oneof![Just(Cycle::Monthly), Just(Cycle::Yearly)]
-    }
-
     proptest! {
         /// However often plans change within a cycle, the parts cost no more than the dearest plan, no less than the
         /// cheapest one, and what each plan's days cost together.
         #[test]
         fn parts_never_exceed_the_whole(
-            start in any_day(), price in 0_i64..1_000_000_000,
+            start in any::day(), price in 0_i64..1_000_000_000,
             mut steps in prop::collection::vec((0_i64..31, 0_i64..1_000_000_000), 0..8),
         ) {
             steps.sort_by_key(|(days, _)| *days);
@@ -145,8 +136,8 @@ mod tests {
         /// There and back on one day costs nothing, whatever the cycles.
         #[test]
         fn there_and_back_costs_nothing(
-            first in any_day(), start in any_day(), days in 0_i64..366,
-            prices in prop::collection::vec((0_i64..1_000_000_000, any_cycle()), 2..6),
+            first in any::day(), start in any::day(), days in 0_i64..366,
+            prices in prop::collection::vec((0_i64..1_000_000_000, any::cycle()), 2..6),
         ) {
             let (price, cycle) = prices[0];
             let mut account = Account::default();

@@ -3,15 +3,12 @@
 use base::{Platform, SaasPlanId, TenantId, money::AmountOutOfRange};
 use foundation::{Tx, db};
 
-use super::{
-    plan_charge::{self, ChargeError},
-    store,
-};
+use super::{plan_charge, store};
 use crate::domain::{
-    addon,
+    addon::{self, ChargeError},
     tenant::{
-        self, Tenant, UpdateError,
-        saas_plan::{self, AssignError},
+        self, Tenant, TenantStatus, UpdateError,
+        saas_plan::{self, AssignError, Cycle},
     },
 };
 
@@ -78,5 +75,9 @@ pub async fn change_plan(
         }
     }
     plan_charge::even_out(tx, &scope, (&from, &to), &calendar, today).await?;
+    if after.standing == TenantStatus::Active && today == calendar.period(Cycle::Monthly, today).last() {
+        // The round of the month's last day may be over, and the next month's invoice looks back at no day.
+        plan_charge::charge_cycle(tx, &scope, &to, &calendar, today).await?;
+    }
     Ok(after)
 }

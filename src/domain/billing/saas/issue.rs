@@ -4,13 +4,9 @@ use base::{Minor, Platform, SaasChargeId, SaasInvoiceId, TenantId, money::Amount
 use foundation::{Tx, audit, db};
 use jiff::ToSpan as _;
 
-use super::{
-    InvoiceCreated, InvoiceLine, InvoicePaid, InvoiceStatus, SaasInvoice,
-    plan_charge::{self, ChargeError},
-    store,
-};
+use super::{InvoiceCreated, InvoiceLine, InvoicePaid, InvoiceStatus, SaasInvoice, plan_charge, store};
 use crate::domain::{
-    addon,
+    addon::{self, ChargeError},
     tenant::{
         self,
         saas_plan::{self, Cycle},

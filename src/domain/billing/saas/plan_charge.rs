@@ -1,6 +1,6 @@
 //! What a tenant's plan costs: charged ahead with each cycle, and evened out when the plan changes within one.
 
-use base::{Currency, Minor, SaasChargeId, Scope, money::AmountOutOfRange};
+use base::{Currency, Minor, SaasChargeId, Scope};
 use foundation::{Tx, db};
 
 use super::{
@@ -8,22 +8,13 @@ use super::{
     store,
 };
 use crate::domain::{
-    addon::{self, PlanCharge},
+    addon::{self, ChargeError, PlanCharge},
     tenant::{
         Calendar,
         saas_plan::{Cycle, Period, SaasPlan},
     },
     values::Day,
 };
-
-/// Why a plan cannot be charged.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ChargeError {
-    #[error(transparent)]
-    Amount(#[from] AmountOutOfRange),
-    #[error(transparent)]
-    Database(#[from] db::Error),
-}
 
 /// Charges what is not charged of the plan's cycle that `today` lies in. A free plan costs nothing, and nothing is recorded.
 pub(super) async fn charge_cycle(

@@ -1,11 +1,20 @@
 //! Who had an address when, lists page by page, and the months of PostgreSQL.
 
-use super::{super::housekeeping, *};
+use foundation::db::dialect;
+
+use super::{
+    super::{
+        housekeeping,
+        store::lists::{Held, Wanted, holding, listed},
+    },
+    *,
+};
 
 foundation::battery! {
     who_had_an_address_at_a_moment,
     an_ipv6_address_is_found_by_its_prefixes,
     lists_are_paged_and_filtered,
+    each_search_is_read_from_its_index,
     months_have_partitions,
 }
 
@@ -113,6 +122,81 @@ async fn lists_are_paged_and_filtered(db: TestDb) {
         let request = PageRequest::new(None, Some(broken.into()));
         let error = list(&mut conn, &scope, &Filter::default(), &request).await.unwrap_err();
         assert!(matches!(error, ListError::Cursor), "{broken}");
+    }
+}
+
+/// Sessions of tenant 1 that are over, each with all kinds of addresses; of a hundred one is on router 2, the others on router 1.
+async fn fill(db: &TestDb) {
+    for chunk in 0..10_i64 {
+        let mut tx = db.begin().await.unwrap();
+        tx.query(
+            "WITH RECURSIVE n (i) AS (SELECT $1 UNION ALL SELECT i + 1 FROM n WHERE i < $1 + 899) \
+             INSERT INTO session (tenant_id, id, router_id, subscriber_id, name_hash, from_cookie, username, \
+             acct_session_id, identifiers, framed_address, framed_ipv6_address, framed_ipv6_prefix, \
+             delegated_ipv6_prefix, started_at, updated_at, session_seconds, upload_octets, download_octets, \
+             upload_packets, download_packets, ended_at, end_cause, terminate_cause, revision) \
+             SELECT $2, ",
+        )
+        .bind(chunk * 900)
+        .bind(tenant(1))
+        .push_sql(dialect("randomblob(16)", "gen_random_uuid()"))
+        .push(
+            ", CASE WHEN i % 100 = 0 THEN $3 ELSE $4 END, $5, i, FALSE, 'budi', '', $6, '10.1.' || i, '2001:db8::' || i, \
+             '2001:db8:' || i || '::/64', '2001:db8:' || i || '::/56', $7 + i, $7 + i, 1, 0, 0, 0, 0, $7 + i + 1, \
+             'stopped', 0, 1 FROM n",
+        )
+        .bind(router(2))
+        .bind(router(1))
+        .bind(subscriber(1))
+        .bind(&b""[..])
+        .bind(NOW)
+        .execute()
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+    }
+    if !db.is_sqlite() {
+        let mut tx = db.begin().await.unwrap();
+        tx.query("ANALYZE session").execute().await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+async fn each_search_is_read_from_its_index(db: TestDb) {
+    fill(&db).await;
+    let mut conn = db.conn().await.unwrap();
+    let wanted = |subscriber, router, open_only| Wanted { subscriber, router, open_only, before: None };
+    let (anybody, router) = (Some(subscriber(7)), Some(router(2)));
+    let mut plans = Vec::new();
+    for (index, column, wanted) in [
+        ("sqlite_autoindex_session_1", "tenant_id", wanted(None, None, false)),
+        ("session_router", "router_id", wanted(None, router, false)),
+        ("session_open", "router_id", wanted(None, router, true)),
+        ("session_subscriber", "subscriber_id", wanted(anybody, None, false)),
+        ("session_subscriber", "subscriber_id", wanted(anybody, router, false)),
+    ] {
+        let plan = listed(&mut conn, tenant(1), &wanted, 50).plan().await.unwrap();
+        assert!(!plan.contains("ORDER BY") && !plan.contains("Sort"), "{index}: {plan}");
+        plans.push((index, column, plan));
+    }
+    let (address, prefixes) =
+        (["2001:db8::7".to_owned()], row::prefixes_of("2001:db8:7::1".parse().unwrap()));
+    for (index, column, held, texts) in [
+        ("session_address", "framed_address", Held::Address, &address[..]),
+        ("session_ipv6_address", "framed_ipv6_address", Held::Ipv6Address, &address),
+        ("session_ipv6_prefix", "framed_ipv6_prefix", Held::Ipv6Prefix, &prefixes),
+        ("session_delegated", "delegated_ipv6_prefix", Held::DelegatedPrefix, &prefixes),
+    ] {
+        let plan = holding(&mut conn, tenant(1), held, texts, at(100), 20).plan().await.unwrap();
+        plans.push((index, column, plan));
+    }
+    for (index, column, plan) in plans {
+        let is_used = if db.is_sqlite() {
+            plan.contains(&format!("USING INDEX {index} "))
+        } else {
+            plan.lines().any(|line| line.contains("Index Cond: (") && line.contains(column))
+        };
+        assert!(is_used, "{index}: {plan}");
     }
 }
 

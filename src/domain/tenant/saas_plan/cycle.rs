@@ -78,9 +78,26 @@ impl Period {
     }
 }
 
+/// Days and cycles for tests of properties.
+#[cfg(test)]
+pub(crate) mod any {
+    use jiff::civil::Date;
+    use proptest::prelude::*;
+
+    use super::{Cycle, Day};
+
+    pub(crate) fn day() -> impl Strategy<Value = Day> {
+        (2020_i16..2040, 1_i8..=12, 1_i8..=28)
+            .prop_map(|(year, month, day)| Day::new(Date::new(year, month, day).unwrap()))
+    }
+
+    pub(crate) fn cycle() -> impl Strategy<Value = Cycle> {
+        prop_oneof![Just(Cycle::Monthly), Just(Cycle::Yearly)]
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use jiff::civil::Date;
     use proptest::prelude::*;
 
     use super::*;
@@ -121,18 +138,9 @@ mod tests {
         assert_eq!(share(i64::MAX, "2026-11-01"), i64::MAX);
     }
 
-    fn any_day() -> impl Strategy<Value = Day> {
-        (2020_i16..2040, 1_i8..=12, 1_i8..=28)
-            .prop_map(|(year, month, day)| Day::new(Date::new(year, month, day).unwrap()))
-    }
-
-    fn any_cycle() -> impl Strategy<Value = Cycle> {
-        prop_oneof![Just(Cycle::Monthly), Just(Cycle::Yearly)]
-    }
-
     proptest! {
         #[test]
-        fn cycles_follow_each_other_without_gap(cycle in any_cycle(), first in any_day(), at in any_day()) {
+        fn cycles_follow_each_other_without_gap(cycle in any::cycle(), first in any::day(), at in any::day()) {
             let period = cycle.period(first, at);
             prop_assert!(period.from <= at && at < period.until);
             prop_assert_eq!(cycle.period(first, period.until).from, period.until);
@@ -141,7 +149,7 @@ mod tests {
 
         #[test]
         fn the_parts_cost_what_the_whole_costs(
-            cycle in any_cycle(), first in any_day(), at in any_day(),
+            cycle in any::cycle(), first in any::day(), at in any::day(),
             price in 0_i64..1_000_000_000_000, mut cuts in prop::collection::vec(0_i64..366, 0..8),
         ) {
             let period = cycle.period(first, at);

@@ -18,6 +18,8 @@ use foundation::{Conn, db};
 pub use archive::{ArchiveError, archive};
 pub use assign::{AssignError, TenantPlanChanged, assign};
 pub use create::{CreateError, create};
+#[cfg(test)]
+pub(crate) use cycle::any;
 pub use cycle::{Cycle, Period};
 pub use spec::{SaasPlanSpec, code};
 pub use update::{SaasPlanChanged, UpdateError, update};

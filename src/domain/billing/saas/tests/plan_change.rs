@@ -19,6 +19,7 @@ foundation::battery! {
     back_and_forth_on_one_day_costs_nothing,
     days_that_no_invoice_asked_for_are_charged_once,
     a_free_month_that_has_an_invoice_is_charged_from_the_change_on,
+    the_last_day_of_a_free_month_is_charged,
     a_year_is_left_for_a_month_and_the_other_way_round,
     a_void_invoice_and_a_change_go_together,
     a_void_invoice_of_an_earlier_month_is_asked_for_again_in_any_order,
@@ -175,6 +176,36 @@ async fn a_free_month_that_has_an_invoice_is_charged_from_the_change_on(db: Test
     }
     assert_eq!(open(&db, id).await.iter().map(|(_, amount)| amount).sum::<i64>(), 290_323);
     assert_eq!(issued(&db, id, "2027-01-01").await.amount.units(), 290_323 + 300_000 + 30_000);
+}
+
+async fn the_last_day_of_a_free_month_is_charged(db: TestDb) {
+    let id = a_tenant(&db).await;
+    let (pro, free) = (own_plan(&db, id).await, plan(&db, price("free", 0)).await);
+    changed(&db, id, "2026-11-22", free).await;
+    let round = async |day: &str| {
+        let mut tx = db.begin().await.unwrap();
+        let done = go_round(&mut tx, &on(&db, day), id, &PlatformSettings::default()).await.unwrap();
+        tx.commit().await.unwrap();
+        done.issued.map(|invoice| lines(&invoice))
+    };
+    // On trial the day is free, whichever the plan.
+    assert_eq!(round("2026-11-30").await, None);
+    for to in [pro, free] {
+        changed(&db, id, "2026-11-30", to).await;
+    }
+    assert_eq!(open(&db, id).await, []);
+    let mut tx = db.begin().await.unwrap();
+    tenant::set_status(&mut tx, &on(&db, "2026-12-01"), id, TenantStatus::Active).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(round("2026-12-31").await, None, "nothing is owed for a free month");
+    changed(&db, id, "2026-12-31", pro).await;
+    assert_eq!(open(&db, id).await, [("pro, 2026-12-31 – 2026-12-31".to_owned(), 9_677)], "one day of 31");
+    for to in [free, pro] {
+        changed(&db, id, "2026-12-31", to).await;
+    }
+    assert_eq!(open(&db, id).await.iter().map(|(_, amount)| amount).sum::<i64>(), 9_677, "and once");
+    let january = round("2027-01-01").await.unwrap();
+    assert_eq!((january.iter().sum::<i64>(), january.last()), (309_677, Some(&300_000)));
 }
 
 async fn a_year_is_left_for_a_month_and_the_other_way_round(db: TestDb) {
