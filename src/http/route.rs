@@ -76,6 +76,7 @@ pub(super) struct Routes {
     state: Arc<State>,
     budgets: Arc<Budgets>,
     features: Arc<feature::Kept>,
+    reads: Arc<tenant::Reads>,
     router: Router<Arc<State>>,
     document: OpenApi,
     table: Vec<Entry>,
@@ -89,6 +90,7 @@ impl Routes {
             state,
             budgets,
             features: Arc::new(feature::Kept::new("features")),
+            reads: Arc::new(tenant::Reads::new()),
             router: Router::new(),
             document: openapi::start(),
             table: Vec::new(),
@@ -136,7 +138,10 @@ impl Routes {
                     feature::check,
                 ))
                 .route_layer(middleware::from_fn_with_state(Arc::clone(state), isolation::check))
-                .route_layer(middleware::from_fn_with_state(Arc::clone(state), tenant::resolve)),
+                .route_layer(middleware::from_fn_with_state(
+                    (Arc::clone(state), Arc::clone(&self.reads)),
+                    tenant::resolve,
+                )),
             Access::Platform => methods.route_layer(middleware::from_fn(tenant::platform)),
         };
         // Paid in advance: who is refused by what follows has cost something too, and gets the same answer for it as long as

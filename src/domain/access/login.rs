@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{
     super::tenant::{self, TenantStatus},
     Authority, HashError, LoginThrottle, PasswordPool, SecondFactorError, Throttled, Token, User,
+    refusal::Attempt,
     second_factor::{self, Spent},
     store,
     token::TokenKind,
@@ -124,17 +125,39 @@ impl Door<'_> {
     /// # Errors
     /// As [`LoginError`] says.
     pub async fn login(&self, now: Now, request: LoginRequest) -> Result<SignedIn, LoginError> {
-        let login = request.login.trim().to_lowercase();
-        self.throttle.admit(&login, request.address, now)?;
-        let door = Platform { from: Some(request.address), ..Platform::system("access.login", now.wall) };
+        let attempt = Attempt {
+            login: request.login.trim().to_lowercase(),
+            slug: request.tenant.as_deref().map(|slug| slug.trim().to_lowercase()),
+            address: request.address,
+        };
+        let mut meant = None;
+        let outcome = self.sign_in(now, &attempt, request, &mut meant).await;
+        if let Err(error) = &outcome {
+            self.note_refusal(now, &attempt, meant.as_ref(), error).await;
+        }
+        outcome
+    }
+
+    /// The same; whoever is meant is told besides, as soon as it is known.
+    async fn sign_in(
+        &self,
+        now: Now,
+        attempt: &Attempt,
+        request: LoginRequest,
+        meant: &mut Option<User>,
+    ) -> Result<SignedIn, LoginError> {
+        let Attempt { login, address, .. } = attempt;
+        self.throttle.admit(login, *address, now)?;
+        let door = Platform { from: Some(*address), ..Platform::system("access.login", now.wall) };
 
         let mut conn = self.db.conn().await?;
-        let found = find(&mut conn, &door, &login, request.tenant.as_deref()).await?;
+        let found = find(&mut conn, &door, attempt).await?;
         drop(conn);
         let (user, hash) = found.unzip();
+        meant.clone_from(&user);
         let right = self.passwords.verify(request.password, hash).await?;
         let Some(user) = user.filter(|user| right && !user.disabled) else { return Err(LoginError::Refused) };
-        self.throttle.succeeded(&login, request.address);
+        self.throttle.succeeded(login, *address);
 
         let act = Platform { actor: Actor::User(user.id), ..door };
         self.second_factor(now, &act, &user, request.code).await?;
@@ -207,6 +230,21 @@ impl Door<'_> {
         user: &User,
         password: SecretString,
     ) -> Result<(), LoginError> {
+        let outcome = self.verify(now, address, user, password).await;
+        if let Err(error) = &outcome {
+            let attempt = Attempt { login: user.login.clone(), slug: None, address };
+            self.note_refusal(now, &attempt, Some(user), error).await;
+        }
+        outcome
+    }
+
+    async fn verify(
+        &self,
+        now: Now,
+        address: IpAddr,
+        user: &User,
+        password: SecretString,
+    ) -> Result<(), LoginError> {
         self.throttle.admit(&user.login, address, now)?;
         let mut conn = self.db.conn().await?;
         let found = store::user::find_login(&mut conn, &user.login, user.tenant).await?;
@@ -228,7 +266,7 @@ impl LoginError {
     }
 }
 
-fn note(tx: &mut Tx, act: &Platform, user: &User, entry: audit::Entry) {
+pub(super) fn note(tx: &mut Tx, act: &Platform, user: &User, entry: audit::Entry) {
     match user.tenant {
         Some(tenant) => tx.audit(&act.within(tenant), entry),
         None => tx.audit(act, entry),
@@ -236,14 +274,14 @@ fn note(tx: &mut Tx, act: &Platform, user: &User, entry: audit::Entry) {
 }
 
 /// The person that is meant, with the hash of the password.
-async fn find(
+pub(super) async fn find(
     conn: &mut foundation::Conn,
     door: &Platform,
-    login: &str,
-    slug: Option<&str>,
+    attempt: &Attempt,
 ) -> db::Result<Option<(User, String)>> {
+    let Attempt { login, slug, .. } = attempt;
     if let Some(slug) = slug {
-        let tenant = tenant::find_by_slug(conn, door, &slug.trim().to_lowercase()).await?;
+        let tenant = tenant::find_by_slug(conn, door, slug).await?;
         return match tenant {
             Some(tenant) => store::user::find_login(conn, login, Some(tenant.id)).await,
             None => Ok(None),
