@@ -39,6 +39,7 @@ impl Config {
             ("events.hold-days", a.events.hold == b.events.hold),
             ("http.listen", a.http.listen == b.http.listen),
             ("http.trusted-proxies", a.http.trusted_proxies == b.http.trusted_proxies),
+            ("http.own-names", a.http.own_names == b.http.own_names),
             ("http.secure-cookies", a.http.secure_cookies == b.http.secure_cookies),
             ("http.requests-per-minute", a.http.requests_per_minute == b.http.requests_per_minute),
             (
@@ -126,6 +127,7 @@ mod tests {
                 ("dynauth-address", _) => "\"127.0.0.9\"".to_owned(),
                 ("authentication" | "accounting", _) => "[\"127.0.0.1:9\"]".to_owned(),
                 ("trusted-proxies", _) => "[\"10.0.0.1\"]".to_owned(),
+                ("own-names", _) => "[\"noc.example.net\"]".to_owned(),
                 ("dictionaries", _) => "[\"dictionary.local\"]".to_owned(),
                 _ => "\"other\"".to_owned(),
             };

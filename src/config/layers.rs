@@ -329,7 +329,7 @@ mod tests {
     }
 
     /// All settings there are; the template is compared with it so that a new one is not forgotten there.
-    const KEYS: usize = 42;
+    const KEYS: usize = 43;
 
     fn is_key(text: &str) -> bool {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')

@@ -132,6 +132,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Proxies in front of the daemon, whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Names of this machine, beside `localhost`.
+    pub own_names: Vec<String>,
     /// The session cookie goes over TLS alone.
     pub secure_cookies: bool,
     /// Requests a minute of one tenant, or of one person of the platform.
@@ -358,6 +360,7 @@ impl Config {
             http: Http {
                 listen: http.listen,
                 trusted_proxies: http.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
+                own_names: http.own_names,
                 secure_cookies: http.secure_cookies,
                 requests_per_minute: check.number(
                     "http.requests-per-minute",

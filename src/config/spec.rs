@@ -140,6 +140,8 @@ section! {
         listen: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
         /// Proxies whose X-Forwarded-For is believed.
         trusted_proxies: Vec<IpAddr> = Vec::new(),
+        /// Names of this machine, beside `localhost`.
+        own_names: Vec<String> = Vec::new(),
         /// Whether the session cookie goes over TLS alone.
         secure_cookies: bool = false,
         /// Requests a minute of one tenant.

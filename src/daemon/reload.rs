@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// The settings that [`Reload::apply`] brings into force.
-pub const LIVE: [&str; 4] =
-    ["log.filter", "radius.dictionaries", "http.trusted-proxies", "http.secure-cookies"];
+pub const LIVE: [&str; 5] =
+    ["log.filter", "radius.dictionaries", "http.trusted-proxies", "http.own-names", "http.secure-cookies"];
 
 /// The way to what can be replaced while the daemon runs.
 #[derive(Clone, Debug)]
@@ -53,6 +53,7 @@ impl Reload {
 pub(super) fn settings(config: &Config) -> Settings {
     Settings {
         trusted_proxies: config.http.trusted_proxies.clone(),
+        own_hosts: own_hosts(config),
         secure_cookies: config.http.secure_cookies,
         requests_per_minute: config.http.requests_per_minute,
         visitor_requests_per_minute: config.http.visitor_requests_per_minute,
@@ -60,4 +61,11 @@ pub(super) fn settings(config: &Config) -> Settings {
         body_within: config.http.body_within,
         requests_at_once: config.http.requests_at_once,
     }
+}
+
+/// The names of the configuration, and the address that the API listens at.
+fn own_hosts(config: &Config) -> Vec<String> {
+    let listen = config.http.listen.ip();
+    let address = (!listen.is_unspecified()).then(|| listen.to_string());
+    config.http.own_names.iter().cloned().chain(address).collect()
 }

@@ -29,8 +29,8 @@ pub(super) const MAX_BODY: usize = 256 * 1024;
 
 /// The longest place in a document that is named, octets: what is longer is nobody's typing.
 const MAX_FIELD: usize = 200;
-/// A NUL within a text of JSON: the bare octet is no JSON.
-const NUL: &[u8] = b"\\u0000";
+/// A NUL within a text of JSON, behind its backslash: the bare octet is no JSON.
+const NUL: &[u8] = b"u0000";
 /// Unknown fields that are named one by one.
 const MAX_UNREAD: usize = 10;
 
@@ -122,7 +122,7 @@ pub(super) fn parse<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Problem> {
         return Err(Problem::new(Code::InvalidBody).detail("the document must be an object"));
     }
     // PostgreSQL's texts hold no NUL, and nobody means one.
-    if octets.windows(NUL.len()).any(|part| part == NUL) {
+    if has_nul(octets) {
         return Err(Problem::new(Code::InvalidBody).detail("a text has a NUL in it"));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(octets);
@@ -150,6 +150,19 @@ pub(super) fn parse<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Problem> {
     }
     let problem = Problem::new(Code::InvalidBody);
     Err(unread.into_iter().fold(problem, |problem, field| problem.field(field, "is unknown")))
+}
+
+/// Whether a text of the document has a NUL in it. A backslash takes what follows it along, so that an escaped one says nothing
+/// of the six characters that look like a NUL.
+fn has_nul(mut octets: &[u8]) -> bool {
+    while let Some(at) = octets.iter().position(|octet| *octet == b'\\') {
+        let escaped = octets.get(at + 1..).unwrap_or_default();
+        if escaped.starts_with(NUL) {
+            return true;
+        }
+        octets = escaped.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 fn shortened(mut field: String) -> String {
@@ -201,8 +214,24 @@ mod tests {
         let (code, text) = wrong(r#"{"innerPart":[{"rate":1,"lenient":{"known":1,"knwon":2}}]}"#);
         assert!(code == Code::InvalidBody && text.contains("innerPart.0.lenient.knwon"), "{text}");
         assert!(wrong("{}").1.contains("missing field `innerPart`"));
-        for broken in ["", "{", "nonsense", "{\"innerPart\":[]} x"] {
+        for broken in ["", "{", "nonsense", "{\"innerPart\":[]} x", "{\"innerPart\":[]}\\"] {
             assert_eq!(wrong(broken).0, Code::MalformedJson, "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_nul_is_refused_and_what_only_looks_like_one_is_not() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Text {
+            text: String,
+        }
+        for nul in [r"\u0000", r"x\u0000", r"\\\u0000", r"\n\u0000", r"\\\\\u0000"] {
+            let error = parse::<Text>(format!(r#"{{"text":"{nul}"}}"#).as_bytes()).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidBody, "{nul}");
+        }
+        for (written, read) in [(r"C:\\u0000", r"C:\u0000"), (r"\\\\u0000", r"\\u0000"), (r"\u00001", "")] {
+            let parsed = parse::<Text>(format!(r#"{{"text":"{written}"}}"#).as_bytes());
+            assert_eq!(parsed.map(|it| it.text).unwrap_or_default(), read, "{written}");
         }
     }
 }

@@ -9,12 +9,13 @@ use axum::{
 };
 use base::Timestamp;
 use foundation::{Db, db, event};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::{
+    layer::authentication,
     route::{Access, Routes},
     state::State,
 };
@@ -48,8 +49,16 @@ async fn healthz() -> Json<Alive> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Readiness {
-    /// Everything below is as it should be.
+    /// Everything is as it should be.
     ready: bool,
+    /// More of it, for whoever may read the metrics.
+    #[serde(flatten)]
+    details: Option<ReadinessDetails>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ReadinessDetails {
     /// What RADIUS answers from.
     directory: DirectoryHealth,
     /// Where accounting is kept until the database has it.
@@ -117,13 +126,13 @@ struct ParkedSubscriber {
     tenants: i64,
 }
 
-/// Says whether the daemon can do its work, and what stands in the way. While the database is down RADIUS is answered
-/// all the same.
+/// Says whether the daemon can do its work; on this machine, and to the super admin's token, also what stands in the way. While
+/// the database is down RADIUS is answered all the same.
 #[utoipa::path(
     get, path = "/readyz", tag = "operation",
     responses((status = 200, body = Readiness), (status = 503, description = "Not ready.", body = Readiness))
 )]
-async fn readyz(Extracted(state): Extracted<Arc<State>>) -> Response {
+async fn readyz(Extracted(state): Extracted<Arc<State>>, request: Parts) -> Response {
     let observed = &state.observed;
     let now = state.clock.wall();
     let counts = observed.directory_counts();
@@ -152,7 +161,9 @@ async fn readyz(Extracted(state): Extracted<Arc<State>>) -> Response {
     let events = EventHealth { parked };
     let ready = directory.ready && journal.accepting && database.reachable;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, directory, journal, database, events })).into_response()
+    let is_watched = authentication::may_watch(&state, &request).await;
+    let details = is_watched.then_some(ReadinessDetails { directory, journal, database, events });
+    (status, Json(Readiness { ready, details })).into_response()
 }
 
 async fn parked(db: &Db) -> db::Result<Vec<ParkedSubscriber>> {

@@ -45,6 +45,8 @@ pub enum Access {
     Nearby,
     /// Whoever is signed in, even with a password that is to be replaced: what concerns the caller alone.
     SignedIn,
+    /// The same, also while the tenant's panel is locked: signing out.
+    Leaving,
     /// Whoever has the permission, within one tenant that has the feature; `None` for what belongs to no module.
     Tenant(Permission, Option<Feature>),
     /// The super admin.
@@ -74,6 +76,7 @@ pub(super) struct Routes {
     state: Arc<State>,
     budgets: Arc<Budgets>,
     features: Arc<feature::Kept>,
+    reads: Arc<tenant::Reads>,
     router: Router<Arc<State>>,
     document: OpenApi,
     table: Vec<Entry>,
@@ -87,6 +90,7 @@ impl Routes {
             state,
             budgets,
             features: Arc::new(feature::Kept::new("features")),
+            reads: Arc::new(tenant::Reads::new()),
             router: Router::new(),
             document: openapi::start(),
             table: Vec::new(),
@@ -123,34 +127,35 @@ impl Routes {
         let (state, budgets, features) = (&self.state, &self.budgets, &self.features);
         // The last one added is the first one to run.
         methods = match access {
-            Access::Open => methods.route_layer(middleware::from_fn_with_state(
-                (Arc::clone(state), Arc::clone(budgets)),
-                budget::of_visitor,
-            )),
-            // Whoever sits on this machine is nobody in particular.
-            Access::Nearby => methods,
-            Access::SignedIn | Access::Tenant(..) | Access::Platform => {
-                methods.route_layer(middleware::from_fn_with_state(Arc::clone(budgets), budget::of_caller))
+            Access::Open | Access::Nearby | Access::Leaving => methods,
+            Access::SignedIn => {
+                methods.route_layer(middleware::from_fn_with_state(Arc::clone(state), isolation::check))
             }
-        };
-        methods = match access {
-            Access::Open | Access::Nearby => methods,
-            Access::SignedIn => methods.route_layer(middleware::from_fn_with_state(
-                (Arc::clone(state), Arc::clone(budgets)),
-                isolation::check,
-            )),
             Access::Tenant(needed, module) => methods
                 .route_layer(middleware::from_fn_with_state(needed, permission::check))
                 .route_layer(middleware::from_fn_with_state(
                     (Arc::clone(state), Arc::clone(features), module),
                     feature::check,
                 ))
+                .route_layer(middleware::from_fn_with_state(Arc::clone(state), isolation::check))
                 .route_layer(middleware::from_fn_with_state(
-                    (Arc::clone(state), Arc::clone(budgets)),
-                    isolation::check,
-                ))
-                .route_layer(middleware::from_fn_with_state(Arc::clone(state), tenant::resolve)),
+                    (Arc::clone(state), Arc::clone(&self.reads)),
+                    tenant::resolve,
+                )),
             Access::Platform => methods.route_layer(middleware::from_fn(tenant::platform)),
+        };
+        // Paid in advance: who is refused by what follows has cost something too, and gets the same answer for it as long as
+        // the budget lasts.
+        methods = match access {
+            Access::Open => methods.route_layer(middleware::from_fn_with_state(
+                (Arc::clone(state), Arc::clone(budgets)),
+                budget::of_visitor,
+            )),
+            // Whoever sits on this machine is nobody in particular.
+            Access::Nearby => methods,
+            Access::SignedIn | Access::Leaving | Access::Tenant(..) | Access::Platform => {
+                methods.route_layer(middleware::from_fn_with_state(Arc::clone(budgets), budget::of_caller))
+            }
         };
         if access != Access::Open {
             let state = (Arc::clone(state), Arc::clone(budgets), access);
@@ -223,7 +228,7 @@ fn describe(operation: &mut Operation, access: Access) {
     let permission = match access {
         Access::Tenant(permission, _) => Some(permission),
         Access::Platform => Some(Permission::Platform),
-        Access::Open | Access::Nearby | Access::SignedIn => None,
+        Access::Open | Access::Nearby | Access::SignedIn | Access::Leaving => None,
     };
     if let Some(permission) = permission {
         let note = Extensions::from_iter([("x-permission", permission.as_str())]);

@@ -50,6 +50,8 @@ impl State {
 pub struct Settings {
     /// Proxies in front of the daemon, whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Names and addresses, beside loopback's, by which programs of this machine ask for it.
+    pub own_hosts: Vec<String>,
     /// The session cookie goes over TLS alone: when a proxy speaks TLS for the daemon.
     pub secure_cookies: bool,
     /// Requests a minute of one tenant, or of one person of the platform, at least 1; as it was at the start.
@@ -82,6 +84,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             trusted_proxies: Vec::new(),
+            own_hosts: Vec::new(),
             secure_cookies: false,
             requests_per_minute: REQUESTS_PER_MINUTE,
             visitor_requests_per_minute: VISITOR_REQUESTS_PER_MINUTE,

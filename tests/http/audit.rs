@@ -9,6 +9,7 @@ foundation::battery! {
     the_trail_is_read_page_by_page_and_holds,
     the_trail_is_taken_out_as_a_file,
     what_the_platform_s_people_do_within_a_tenant_stands_in_both_trails,
+    what_the_platform_s_people_read_of_people_stands_in_both_trails,
 }
 
 async fn the_trail_is_read_page_by_page_and_holds(db: TestDb) {
@@ -106,4 +107,31 @@ async fn what_the_platform_s_people_do_within_a_tenant_stands_in_both_trails(db:
     assert_eq!(rows[0]["targetId"], tenant.id.to_string());
     assert_eq!(rows[0]["after"], json!({ "method": "POST", "route": "/api/v1/routers/{id}/secret/reveal" }));
     assert_eq!(rows[0]["reason"], "tiket 12");
+}
+
+async fn what_the_platform_s_people_read_of_people_stands_in_both_trails(db: TestDb) {
+    let rig = Rig::new(db).await;
+    let (admin, tenant) = (rig.admin().await, rig.tenant("warga").await);
+    let read = async |path: &str| {
+        rig.get(path).token(&admin).within(tenant.id).send().await.expect(200);
+    };
+    let kinds = async |path: &str, token: &str| {
+        let path = format!("{path}?act=tenant.read_personal_data");
+        let trail = rig.get(&path).token(token).send().await.expect(200);
+        let rows = trail["rows"].as_array().unwrap().iter();
+        rows.map(|row| row["after"]["data"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let login = || rig.login("root", None);
+    for path in ["subscribers", "subscribers/search?text=x", "customers", "subscribers", "plans", "routers"] {
+        read(&format!("/api/v1/{path}")).await;
+    }
+    for (path, token) in [("/api/v1/audit", &tenant.owner), ("/api/v1/platform/audit", &admin)] {
+        assert_eq!(kinds(path, token).await, ["customers", "subscribers"], "{path}: once for each kind");
+    }
+    // Who reads one's own leaves nothing, and after an hour it is said anew.
+    rig.get("/api/v1/subscribers").token(&tenant.owner).send().await.expect(200);
+    rig.hand.advance(std::time::Duration::from_hours(1));
+    let again = login().await;
+    rig.get("/api/v1/subscribers").token(&again).within(tenant.id).send().await.expect(200);
+    assert_eq!(kinds("/api/v1/audit", &tenant.owner).await, ["subscribers", "customers", "subscribers"]);
 }

@@ -7,9 +7,14 @@ use serde_json::json;
 
 use crate::harness::Rig;
 
+/// A peer on this machine.
+const HERE: Option<&str> = Some("127.0.0.1");
+
 foundation::battery! {
     readiness_names_what_is_missing,
     metrics_are_for_this_machine_and_the_super_admin,
+    readiness_tells_its_numbers_to_whom_it_trusts,
+    a_page_under_another_name_is_not_of_this_machine,
     strange_requests_get_problems,
     answers_tell_browsers_to_be_careful,
     nobody_waits_for_a_turn,
@@ -18,15 +23,15 @@ foundation::battery! {
 async fn readiness_names_what_is_missing(db: TestDb) {
     let mut rig = Rig::new(db).await;
     assert_eq!(rig.get("/healthz").send().await.expect(200)["alive"], true);
-    let cold = rig.get("/readyz").send().await.expect(503);
+    let cold = rig.get("/readyz").peer(HERE).send().await.expect(503);
     assert_eq!((&cold["ready"], &cold["directory"]["ready"]), (&json!(false), &json!(false)));
     assert_eq!((&cold["journal"]["accepting"], &cold["database"]["reachable"]), (&json!(true), &json!(true)));
     rig.directory.caught_up(rig.clock.wall());
     rig.hand.advance(std::time::Duration::from_secs(7));
-    let warm = rig.get("/readyz").send().await.expect(200);
+    let warm = rig.get("/readyz").peer(HERE).send().await.expect(200);
     assert_eq!((&warm["ready"], &warm["directory"]["ageSeconds"]), (&json!(true), &json!(7)));
     rig.db.close().await;
-    let down = rig.get("/readyz").send().await.expect(503);
+    let down = rig.get("/readyz").peer(HERE).send().await.expect(503);
     assert_eq!((&down["database"]["reachable"], &down["directory"]["ready"]), (&json!(false), &json!(true)));
     let token = format!("rrn_{}", "A".repeat(43));
     let answer = rig.get("/api/v1/me").token(&token).send().await;
@@ -51,6 +56,39 @@ async fn metrics_are_for_this_machine_and_the_super_admin(db: TestDb) {
     through.problem("unauthenticated");
     rig.get("/metrics").token(&tenant.owner).send().await.problem("permission_missing");
     rig.get("/metrics").token(&admin).send().await.expect(200);
+}
+
+async fn readiness_tells_its_numbers_to_whom_it_trusts(db: TestDb) {
+    let mut rig = Rig::new(db).await;
+    let (admin, tenant) = (rig.admin().await, rig.tenant("warga").await);
+    let bare = |ready: bool| json!({ "ready": ready });
+    let ask = || rig.get("/readyz");
+    assert_eq!(ask().send().await.expect(503), bare(false));
+    assert_eq!(ask().token(&tenant.owner).send().await.expect(503), bare(false));
+    assert_eq!(ask().token("nonsense").send().await.expect(503), bare(false), "no failure of a probe");
+    assert_eq!(
+        ask().peer(HERE).header("x-forwarded-for", "203.0.113.1").send().await.expect(503),
+        bare(false)
+    );
+    assert_eq!(ask().peer(HERE).header("host", "evil.test").send().await.expect(503), bare(false));
+    assert_eq!(ask().token(&admin).send().await.expect(503)["directory"]["ready"], false);
+    assert_eq!(ask().peer(HERE).send().await.expect(503)["directory"]["ready"], false);
+    rig.directory.caught_up(rig.clock.wall());
+    assert_eq!(rig.get("/readyz").send().await.expect(200), bare(true));
+}
+
+async fn a_page_under_another_name_is_not_of_this_machine(db: TestDb) {
+    let settings = Settings { own_hosts: vec!["noc.example.net".into()], ..Settings::default() };
+    let rig = Rig::with(db, settings).await;
+    let ask = |host: &str| rig.get("/metrics").peer(HERE).header("host", host).send();
+    for own in ["localhost:8080", "127.0.0.1:8080", "[::1]:8080", "noc.example.net:8080"] {
+        ask(own).await.expect(200);
+    }
+    for other in ["evil.test", "evil.test:8080", "192.0.2.1:8080", "localhost.evil.test", "@localhost"] {
+        ask(other).await.problem("unauthenticated");
+    }
+    let admin = rig.admin().await;
+    rig.get("/metrics").peer(HERE).header("host", "evil.test").token(&admin).send().await.expect(200);
 }
 
 async fn strange_requests_get_problems(db: TestDb) {

@@ -93,6 +93,20 @@ async fn a_session_is_seen_live_then_in_history(db: TestDb) {
     assert_eq!(used, json!({ "uploadOctets": "0", "downloadOctets": "3600000" }));
     // Without an end the present hour counts, as a quota does.
     assert_eq!(get(&net, &format!("{path}/usage?from=2026-11-22T08:00:00Z")).await, used);
+    // A plan without a quota has nothing to tell; one with it counts the same octets.
+    assert_eq!(get(&net, &path).await["quota"], Value::Null);
+    let plan = format!("/api/v1/plans/{}", net.plan);
+    let mut spec = crate::plans::plan("20M");
+    spec["service"]["quota"] = json!({ "octets": 5_000_000_000_u64, "period": "day" });
+    let put = net.rig.put(&plan).token(&net.tenant.owner).header("if-match", "*").json(&spec);
+    put.send().await.expect(200);
+    let octets = |of: &str| used[of].as_str().unwrap().parse::<i64>().unwrap();
+    let quota = json!({
+        "usedOctets": (octets("uploadOctets") + octets("downloadOctets")).to_string(),
+        "allowedOctets": "5000000000",
+        "from": "2026-11-21T17:00:00Z", "until": "2026-11-22T17:00:00Z",
+    });
+    assert_eq!(get(&net, &path).await["quota"], quota);
     for wrong in ["at=2026-11-22T08:30:00Z", "address=nowhere", "state=maybe", "address=10.1.0.7&at=x"] {
         let answer = net.rig.get(&format!("/api/v1/sessions?{wrong}")).token(&net.tenant.owner).send().await;
         answer.problem("invalid_query");

@@ -49,6 +49,14 @@ pub fn note_acting_on_behalf(tx: &mut Tx, platform: &Platform, tenant: TenantId,
     tx.audit(platform, audit::Entry::new("tenant.act_on_behalf", "tenant", tenant).after(&what));
 }
 
+/// Notes in both trails that somebody of the platform reads a tenant's personal data of this kind.
+pub fn note_reading(tx: &mut Tx, platform: &Platform, scope: &Scope, kind: &str) {
+    let what = serde_json::json!({ "data": kind });
+    let entry = || audit::Entry::new("tenant.read_personal_data", "tenant", scope.tenant()).after(&what);
+    tx.audit(scope, entry());
+    tx.audit(platform, entry());
+}
+
 impl Caller {
     /// Whether it may do this.
     #[must_use]

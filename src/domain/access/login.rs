@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{
     super::tenant::{self, TenantStatus},
     Authority, HashError, LoginThrottle, PasswordPool, SecondFactorError, Throttled, Token, User,
+    refusal::Attempt,
     second_factor::{self, Spent},
     store,
     token::TokenKind,
@@ -127,19 +128,42 @@ impl Door<'_> {
     /// # Errors
     /// As [`LoginError`] says.
     pub async fn login(&self, now: Now, request: LoginRequest) -> Result<SignedIn, LoginError> {
-        let login = request.login.trim().to_lowercase();
-        let slug = request.tenant.map(|slug| slug.trim().to_lowercase());
-        self.throttle.admit(&login, slug.as_deref(), request.address, now)?;
-        let door = Platform { from: Some(request.address), ..Platform::system("access.login", now.wall) };
+        let attempt = Attempt {
+            login: request.login.trim().to_lowercase(),
+            slug: request.tenant.as_deref().map(|slug| slug.trim().to_lowercase()),
+            address: request.address,
+        };
+        let mut meant = None;
+        let outcome = self.sign_in(now, &attempt, request, &mut meant).await;
+        if let Err(error) = &outcome {
+            self.note_refusal(now, &attempt, meant.as_ref(), error).await;
+        }
+        outcome
+    }
+
+    /// The same; whoever is meant is told besides, as soon as it is known.
+    async fn sign_in(
+        &self,
+        now: Now,
+        attempt: &Attempt,
+        request: LoginRequest,
+        meant: &mut Option<User>,
+    ) -> Result<SignedIn, LoginError> {
+        let Attempt { login, slug, address } = attempt;
+        let slug = slug.as_deref();
+        self.throttle.admit(login, slug, *address, now)?;
+        let door = Platform { from: Some(*address), ..Platform::system("access.login", now.wall) };
 
         let mut conn = self.db.conn().await?;
-        let (people, hashes) = find(&mut conn, &door, &login, slug.as_deref()).await?.into_iter().unzip();
+        let (people, hashes): (Vec<_>, _) = find(&mut conn, &door, attempt).await?.into_iter().unzip();
         drop(conn);
+        *meant = only(&people).cloned();
         // What was asked for decides how long it takes, and nothing of what is there.
         let places = if slug.is_some() { 1 } else { HOLDERS };
         let right = self.passwords.verify_each(request.password, hashes, places).await?;
-        let user = meant(people, &right).ok_or(LoginError::Refused)?;
-        self.throttle.succeeded(&login, slug.as_deref(), request.address);
+        let user = let_in(people, &right).ok_or(LoginError::Refused)?;
+        *meant = Some(user.clone());
+        self.throttle.succeeded(login, slug, *address);
 
         let act = Platform { actor: Actor::User(user.id), ..door };
         self.second_factor(now, &act, &user, request.code).await?;
@@ -212,6 +236,21 @@ impl Door<'_> {
         user: &User,
         password: SecretString,
     ) -> Result<(), LoginError> {
+        let outcome = self.verify(now, address, user, password).await;
+        if let Err(error) = &outcome {
+            let attempt = Attempt { login: user.login.clone(), slug: None, address };
+            self.note_refusal(now, &attempt, Some(user), error).await;
+        }
+        outcome
+    }
+
+    async fn verify(
+        &self,
+        now: Now,
+        address: IpAddr,
+        user: &User,
+        password: SecretString,
+    ) -> Result<(), LoginError> {
         let tenant = user.tenant.map(|tenant| tenant.to_string());
         self.throttle.admit(&user.login, tenant.as_deref(), address, now)?;
         let mut conn = self.db.conn().await?;
@@ -234,7 +273,7 @@ impl LoginError {
     }
 }
 
-fn note(tx: &mut Tx, act: &Platform, user: &User, entry: audit::Entry) {
+pub(super) fn note(tx: &mut Tx, act: &Platform, user: &User, entry: audit::Entry) {
     match user.tenant {
         Some(tenant) => tx.audit(&act.within(tenant), entry),
         None => tx.audit(act, entry),
@@ -242,12 +281,12 @@ fn note(tx: &mut Tx, act: &Platform, user: &User, entry: audit::Entry) {
 }
 
 /// Whoever may be meant, with the hashes of their passwords.
-async fn find(
+pub(super) async fn find(
     conn: &mut foundation::Conn,
     door: &Platform,
-    login: &str,
-    slug: Option<&str>,
+    attempt: &Attempt,
 ) -> db::Result<Vec<(User, String)>> {
+    let Attempt { login, slug, .. } = attempt;
     if let Some(slug) = slug {
         let found = match tenant::find_by_slug(conn, door, slug).await? {
             Some(tenant) => store::user::find_login(conn, login, Some(tenant.id)).await?,
@@ -263,9 +302,15 @@ async fn find(
     Ok(holders)
 }
 
+/// The person of a login that is nobody else's.
+pub(super) fn only<T>(holders: &[T]) -> Option<&T> {
+    let [only] = holders else { return None };
+    Some(only)
+}
+
 /// The one whose password was right: the platform's own before all others, and of the tenants' people nobody where the password
 /// is that of several.
-fn meant(people: Vec<User>, right: &[bool]) -> Option<User> {
+fn let_in(people: Vec<User>, right: &[bool]) -> Option<User> {
     let mut matching =
         people.into_iter().zip(right).filter(|(user, right)| **right && !user.disabled).map(|(user, _)| user);
     let first = matching.next()?;

@@ -11,6 +11,7 @@ mod custom_role;
 mod login;
 mod password;
 mod permission;
+mod refusal;
 mod role;
 mod second_factor;
 mod store;
@@ -24,7 +25,7 @@ mod tests;
 
 pub use api_token::{ApiToken, NewApiToken, TokenError, create_token, list_tokens, revoke_token};
 pub use budget::{ApiBudget, BudgetError, load_budget, set_budget};
-pub use caller::{Act, Caller, authenticate, note_acting_on_behalf};
+pub use caller::{Act, Caller, authenticate, note_acting_on_behalf, note_reading};
 pub use custom_role::{
     CustomRole, RoleError, RoleSpec, create_role, delete_role, list_roles, load_role, update_role,
 };
@@ -34,6 +35,7 @@ pub use login::{
 };
 pub use password::{Cost, HashError, PasswordPool, PreparedPassword};
 pub use permission::{Permission, Permissions};
+pub use refusal::Refusal;
 pub use role::{Authority, Role};
 pub use second_factor::{
     Enrolment, SecondFactorError, begin_second_factor, confirm_second_factor, end_second_factor,

@@ -11,6 +11,8 @@ use std::{
 use base::{Now, UserId};
 use moka::{ops::compute::Op, sync::Cache};
 
+use super::refusal::Refusals;
+
 /// Attempts of one person from one address before anybody has to wait.
 const FREE_PER_PERSON: u32 = 5;
 /// Attempts from one address, whoever it is for: an office behind one address has a dozen people.
@@ -30,7 +32,11 @@ const MAX_ENTRIES: u64 = 50_000;
 
 /// Counts attempts. One for the whole daemon.
 #[derive(Debug)]
-pub struct LoginThrottle(Cache<Key, Attempts>);
+pub struct LoginThrottle {
+    attempts: Cache<Key, Attempts>,
+    /// What was refused, for the trail.
+    refusals: Refusals,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
@@ -68,7 +74,11 @@ impl LoginThrottle {
     /// Nothing was tried yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(Cache::new(MAX_ENTRIES))
+        Self { attempts: Cache::new(MAX_ENTRIES), refusals: Refusals::new() }
+    }
+
+    pub(super) const fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Charges an attempt.
@@ -89,7 +99,7 @@ impl LoginThrottle {
         ];
         // Looked at first, so that an attempt that one of the two refuses is charged to neither.
         for (key, free) in &keys {
-            self.0.get(key).map_or(Ok(()), |attempts| attempts.check(*free, now))?;
+            self.attempts.get(key).map_or(Ok(()), |attempts| attempts.check(*free, now))?;
         }
         keys.into_iter().try_for_each(|(key, free)| self.charge(key, free, now))
     }
@@ -97,8 +107,8 @@ impl LoginThrottle {
     /// The attempt was right: the person starts anew, and the address gets its charge back.
     pub(super) fn succeeded(&self, login: &str, tenant: Option<&str>, address: IpAddr) {
         let network = network(address);
-        self.0.invalidate(&Key::person(login, tenant, network));
-        self.0.entry(Key::Network(network)).and_compute_with(|entry| {
+        self.attempts.invalidate(&Key::person(login, tenant, network));
+        self.attempts.entry(Key::Network(network)).and_compute_with(|entry| {
             match entry.map(moka::Entry::into_value) {
                 Some(attempts) if attempts.count > 1 => {
                     Op::Put(Attempts { count: attempts.count - 1, ..attempts })
@@ -112,7 +122,7 @@ impl LoginThrottle {
     /// Forgets all attempts.
     #[cfg(test)]
     pub(super) fn forget(&self) {
-        self.0.invalidate_all();
+        self.attempts.invalidate_all();
     }
 
     /// Charges an attempt at the code of a person's second factor.
@@ -125,12 +135,12 @@ impl LoginThrottle {
 
     /// The code was right: the person starts anew.
     pub(super) fn code_succeeded(&self, user: UserId) {
-        self.0.invalidate(&Key::Code(user));
+        self.attempts.invalidate(&Key::Code(user));
     }
 
     fn charge(&self, key: Key, free: u32, now: Now) -> Result<(), Throttled> {
         let mut outcome = Ok(());
-        self.0.entry(key).and_compute_with(|entry| {
+        self.attempts.entry(key).and_compute_with(|entry| {
             let Some(attempts) =
                 entry.map(moka::Entry::into_value).filter(|attempts| !attempts.forgotten(now))
             else {
@@ -170,7 +180,7 @@ impl Attempts {
 }
 
 /// Whoever has one IPv6 address has the whole /64.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),

@@ -192,6 +192,18 @@ pub async fn list_of_tenant(
     Ok(Page::cut(rows, request, |row| row.id.to_string()))
 }
 
+/// Whose add-on it is, if there is one: the platform decides about it by its id alone.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn tenant_of(
+    conn: &mut Conn,
+    platform: &Platform,
+    id: TenantAddonId,
+) -> db::Result<Option<TenantId>> {
+    store::tenant_addon::tenant_of(conn, platform, id).await
+}
+
 /// What waits for the super admin, of all tenants, in the order of asking.
 ///
 /// # Errors

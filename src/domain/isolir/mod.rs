@@ -24,7 +24,7 @@ pub use event::{SubscriberIsolated, SubscriberLifted};
 pub use executor::Executor;
 use foundation::{Conn, Tx, audit, db};
 pub use order::{DisconnectError, disconnect};
-pub use quota::{Judged, QuotaPatrol, judge_quota};
+pub use quota::{Judged, QuotaPatrol, QuotaState, judge_quota, quota_state};
 pub use react::DisconnectBarred;
 pub use store::{Intent, Overlay};
 

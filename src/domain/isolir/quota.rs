@@ -9,7 +9,7 @@ mod store;
 
 use std::time::Duration;
 
-use base::{Clock, Platform, Scope, SubscriberId, TenantId};
+use base::{Clock, Platform, Scope, SubscriberId, TenantId, Timestamp};
 use foundation::{Conn, Db, Tx, db};
 use jiff::tz::TimeZone;
 use metrics::{counter, gauge};
@@ -46,6 +46,40 @@ pub enum Judged {
     Unchanged,
 }
 
+/// How a subscriber stands with its quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaState {
+    /// Octets of both directions in the period, the present hour among them.
+    pub used: i64,
+    /// Octets that the plan gives in a period.
+    pub allowed: i64,
+    /// When the period began.
+    pub from: Timestamp,
+    /// When the next one begins; `None` where this one has no end.
+    pub until: Option<Timestamp>,
+}
+
+impl QuotaState {
+    const fn is_used_up(&self) -> bool {
+        self.used >= self.allowed
+    }
+}
+
+/// How a subscriber stands with its quota; `None` when it is not there, or its plan has none.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn quota_state(
+    conn: &mut Conn,
+    scope: &Scope,
+    subscriber: SubscriberId,
+) -> db::Result<Option<QuotaState>> {
+    let Some(row) = store::find(conn, scope, subscriber).await? else { return Ok(None) };
+    let Some(metered) = plan::metered_one(conn, scope, row.plan_id).await? else { return Ok(None) };
+    let zone = zone(conn, scope).await?;
+    measure(conn, scope, &zone, &metered, &row).await.map(Some)
+}
+
 /// Brings the overlay reason `quota` of one subscriber to what its usage says now. One that is gone stays as it is.
 ///
 /// # Errors
@@ -64,7 +98,7 @@ pub async fn judge_quota(
     let used_up = match &metered {
         Some(metered) => {
             let zone = zone(tx, scope).await?;
-            is_used_up(tx, scope, &zone, metered, &row).await?
+            measure(tx, scope, &zone, metered, &row).await?.is_used_up()
         }
         None => false,
     };
@@ -86,20 +120,21 @@ async fn zone(conn: &mut Conn, scope: &Scope) -> db::Result<TimeZone> {
     TimeZone::get(&tenant.spec.time_zone).map_err(db::Error::decode)
 }
 
-async fn is_used_up(
+async fn measure(
     conn: &mut Conn,
     scope: &Scope,
     zone: &TimeZone,
     metered: &Metered,
     row: &Row,
-) -> db::Result<bool> {
+) -> db::Result<QuotaState> {
     const HOUR: Duration = Duration::from_secs(3_600);
     let bought =
         Bought { created_at: row.created_at, expires_at: row.expires_at, validity: metered.validity };
     let now = scope.now();
     let from = period::start(metered.quota.period, zone, now, &bought);
+    let until = period::end(metered.quota.period, zone, now, &bought);
     let (upload, download) = session::usage(conn, scope, row.id, from, now.saturating_add(HOUR)).await?;
-    Ok(upload.saturating_add(download) >= metered.quota.octets)
+    Ok(QuotaState { used: upload.saturating_add(download), allowed: metered.quota.octets, from, until })
 }
 
 /// Goes round all subscribers whose plan has a quota, and all that are isolated for one. It takes no input: after a restart
@@ -155,7 +190,7 @@ impl QuotaPatrol {
             let rows = store::of_plan(conn, &scope, metered.id, self.after, left).await?;
             let zone = zone(conn, &scope).await?;
             for row in rows.iter().filter(|row| !row.held) {
-                if is_used_up(conn, &scope, &zone, &metered, row).await? {
+                if measure(conn, &scope, &zone, &metered, row).await?.is_used_up() {
                     suspects.push((metered.tenant, row.id));
                 }
             }
@@ -180,7 +215,7 @@ impl QuotaPatrol {
             let used_up = match plan::metered_one(conn, &scope, row.plan_id).await? {
                 Some(metered) => {
                     let zone = zone(conn, &scope).await?;
-                    is_used_up(conn, &scope, &zone, &metered, &row).await?
+                    measure(conn, &scope, &zone, &metered, &row).await?.is_used_up()
                 }
                 None => false,
             };

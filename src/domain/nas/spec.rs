@@ -72,7 +72,8 @@ pub struct RouterSpec {
     /// How its live sessions are changed.
     #[serde(default = "defaults::change_way")]
     pub change_way: ChangeWay,
-    /// Where it listens for CoA, when that is not where its packets come from: its address in a tunnel.
+    /// Where it listens for CoA, when that is not where its packets come from: its address in a tunnel. Loopback only where all
+    /// of its addresses are.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub dynauth_address: Option<IpAddr>,
@@ -144,6 +145,13 @@ impl RouterSpec {
         )?;
         let dynauth_address = self.dynauth_address.map(|address| address.to_canonical());
         ensure(dynauth_address.as_ref().is_none_or(is_host), "dynauthAddress", "is no address of a router")?;
+        // Who asks from elsewhere does not listen on this machine: a tenant could aim our packets at its services.
+        let is_here = |address: &IpAddr| address.is_loopback();
+        ensure(
+            addresses.iter().all(is_here) || !addresses.iter().chain(dynauth_address.as_ref()).any(is_here),
+            if addresses.iter().any(is_here) { "addresses" } else { "dynauthAddress" },
+            "may be loopback only for a router on this machine, with no other address",
+        )?;
         ensure(self.dynauth_port >= MIN_DYNAUTH_PORT, "dynauthPort", "must be 1024 to 65535")?;
         Ok(Self {
             name: text::required("name", &self.name, text::MAX_NAME)?,
@@ -240,6 +248,15 @@ mod tests {
             let spec = RouterSpec { dynauth_address: Some(address), ..RouterSpec::new("x", [address]) };
             assert!(spec.validated().is_ok(), "{address}");
         }
+        let at = |text: &str| text.parse::<IpAddr>().unwrap();
+        for here in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            let aimed = RouterSpec { dynauth_address: Some(at(here)), ..good.clone() };
+            assert_eq!(refused(aimed), "dynauthAddress", "{here}");
+            assert_eq!(refused(RouterSpec::new("x", [at(here), at("192.0.2.1")])), "addresses", "{here}");
+        }
+        let behind =
+            RouterSpec { dynauth_address: Some(at("10.8.0.2")), ..RouterSpec::new("x", [at("127.0.0.1")]) };
+        assert!(behind.validated().is_ok());
         assert_eq!(refused(RouterSpec::new("x", [])), "addresses");
         assert_eq!(refused(RouterSpec { reject_delay_ms: 1_001, ..good.clone() }), "rejectDelayMs");
         for port in [0, 53, 1_023] {

@@ -13,7 +13,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{Extensions, HeaderMap, Method, header};
+use http::{Extensions, HeaderMap, Method, Uri, header, request::Parts, uri::Authority};
 
 use super::{
     super::{
@@ -42,7 +42,7 @@ pub(in super::super) async fn authenticate(
         reason: reason(request.headers())?,
         now: state.clock.wall(),
     };
-    if access == Access::Nearby && is_nearby(&request) {
+    if access == Access::Nearby && is_nearby(&state, request.extensions(), request.uri(), request.headers()) {
         return Ok(next.run(request).await);
     }
     // Whoever shows nothing that is valid is charged by the address.
@@ -52,11 +52,15 @@ pub(in super::super) async fn authenticate(
     let caller = access::authenticate(&mut conn, &token, act.now).await?;
     drop(conn);
     let caller = caller.ok_or_else(|| unknown(Problem::new(Code::TokenInvalid).challenge()))?;
-    if caller.password_expired && access != Access::SignedIn {
-        return Err(Problem::new(Code::PasswordExpired));
-    }
-    if access == Access::Nearby && !caller.may(Permission::Platform) {
-        return Err(Problem::new(Code::PermissionMissing));
+    let refused = if caller.password_expired && !matches!(access, Access::SignedIn | Access::Leaving) {
+        Some(Code::PasswordExpired)
+    } else if access == Access::Nearby && !caller.may(Permission::Platform) {
+        Some(Code::PermissionMissing)
+    } else {
+        None
+    };
+    if let Some(code) = refused {
+        return Err(budgets.refused(&caller).unwrap_or(Problem::new(code)));
     }
     request.extensions_mut().insert(act);
     request.extensions_mut().insert(token);
@@ -133,10 +137,46 @@ fn peer(extensions: &Extensions) -> Option<IpAddr> {
 }
 
 /// From this machine, and not on behalf of somebody elsewhere.
-fn is_nearby(request: &Request) -> bool {
-    let forwarded =
-        ["forwarded", "x-forwarded-for", "via"].iter().any(|name| request.headers().contains_key(*name));
-    !forwarded && peer(request.extensions()).is_some_and(|peer| peer.is_loopback())
+fn is_nearby(state: &State, extensions: &Extensions, uri: &Uri, headers: &HeaderMap) -> bool {
+    let forwarded = ["forwarded", "x-forwarded-for", "via"].iter().any(|name| headers.contains_key(*name));
+    !forwarded
+        && peer(extensions).is_some_and(|peer| peer.is_loopback())
+        && asks_for_us(uri, headers, &state.settings.current().own_hosts)
+}
+
+/// Whether the request is for a name that is this machine's. A page from elsewhere whose name was made to lead here (DNS
+/// rebinding) has its own; what names no host is no browser.
+fn asks_for_us(uri: &Uri, headers: &HeaderMap, own: &[String]) -> bool {
+    let named = headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or_default());
+    uri.authority().map(Authority::as_str).into_iter().chain(named).all(|authority| is_own(authority, own))
+}
+
+/// Whether a host, with or without a port, is loopback or one of our own.
+fn is_own(authority: &str, own: &[String]) -> bool {
+    // A browser names nobody here.
+    let parsed = Some(authority).filter(|it| !it.contains('@')).map(Authority::try_from);
+    let Some(Ok(authority)) = parsed else { return false };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let is_same = |other: &str| match (host.parse::<IpAddr>(), other.parse::<IpAddr>()) {
+        (Ok(host), Ok(other)) => host.to_canonical() == other.to_canonical(),
+        _ => host.eq_ignore_ascii_case(other),
+    };
+    let is_loopback = host.parse::<IpAddr>().is_ok_and(|host| host.to_canonical().is_loopback());
+    is_loopback || is_same("localhost") || own.iter().any(|other| is_same(other))
+}
+
+/// Whether the caller may see how the daemon is, as `/metrics` shows it: from this machine, or with the super admin's token. It
+/// is nobody's failure when it may not.
+pub(in super::super) async fn may_watch(state: &State, request: &Parts) -> bool {
+    if is_nearby(state, &request.extensions, &request.uri, &request.headers) {
+        return true;
+    }
+    let Ok(token) = shown(&request.method, &request.headers) else { return false };
+    let read = async {
+        let mut conn = state.db.conn().await?;
+        access::authenticate(&mut conn, &token, state.clock.wall()).await
+    };
+    matches!(read.await, Ok(Some(caller)) if caller.may(Permission::Platform) && !caller.password_expired)
 }
 
 fn reason(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -201,6 +241,42 @@ mod tests {
         assert_eq!(code(Method::POST, &[("cookie", COOKIES)]), Err(Code::CrossOrigin));
         assert_eq!(code(Method::POST, &[("cookie", COOKIES), ("sec-fetch-site", "same-origin")]), Ok(()));
         assert_eq!(code(Method::GET, &[("cookie", "rrnetd_session=x")]), Err(Code::TokenInvalid));
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_its_own() {
+        let own = ["noc.example.net".to_owned(), "2001:db8::5".to_owned()];
+        for host in [
+            "localhost",
+            "LOCALHOST:8080",
+            "127.0.0.1:8080",
+            "127.0.1.1",
+            "[::1]:8080",
+            "[::ffff:127.0.0.1]",
+            "noc.example.net:80",
+            "NOC.example.net",
+            "[2001:db8:0::5]:8080",
+        ] {
+            assert!(is_own(host, &own), "{host}");
+        }
+        for host in [
+            "",
+            "evil.test",
+            "evil.test:8080",
+            "localhost.evil.test",
+            "127.0.0.1.evil.test",
+            "192.0.2.1",
+            "[2001:db8::6]",
+            "example.net",
+            "x@evil.test",
+            "localhost@evil.test",
+        ] {
+            assert!(!is_own(host, &own), "{host}");
+        }
+        let uri = Uri::from_static("/metrics");
+        assert!(asks_for_us(&uri, &headers(&[]), &own), "no browser");
+        assert!(!asks_for_us(&uri, &headers(&[("host", "localhost"), ("host", "evil.test")]), &own));
+        assert!(!asks_for_us(&Uri::from_static("http://evil.test/metrics"), &headers(&[]), &own));
     }
 
     #[test]

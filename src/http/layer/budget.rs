@@ -1,5 +1,8 @@
 //! How much may be asked: per tenant, per person of the platform, and per address where nobody is known.
 //!
+//! Whoever is known is charged at once, before anything else is looked at: a request that a later layer refuses, such as one
+//! without the permission, costs as much as one that is let through.
+//!
 //! Every answer says how much is left (draft-ietf-httpapi-ratelimit-headers); beyond it is 429 with the time to wait. A
 //! budget is whole again after a minute, and refills evenly meanwhile. WhatsApp notices have a budget of their own.
 
@@ -135,7 +138,7 @@ impl Budgets {
         self.charge(caller.tenant.map_or(Payer::Person(caller.user), Payer::Tenant), size)
     }
 
-    /// Charges a caller who is kept out; the refusal, when that was too often.
+    /// Charges a caller whom authentication itself sends away; the refusal, when that was too often.
     pub(in super::super) fn refused(&self, caller: &Caller) -> Option<Problem> {
         self.charge_caller(caller).refusal()
     }

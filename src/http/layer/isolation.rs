@@ -10,13 +10,10 @@ use axum::{
 };
 use base::Scope;
 
-use super::{
-    super::{
-        context::Missing,
-        problem::{Code, Problem},
-        state::State,
-    },
-    budget::Budgets,
+use super::super::{
+    context::Missing,
+    problem::{Code, Problem},
+    state::State,
 };
 use crate::domain::{
     access::{Act, Caller},
@@ -25,7 +22,7 @@ use crate::domain::{
 };
 
 pub(in super::super) async fn check(
-    Extracted((state, budgets)): Extracted<(Arc<State>, Arc<Budgets>)>,
+    Extracted(state): Extracted<Arc<State>>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
@@ -35,10 +32,6 @@ pub(in super::super) async fn check(
     let Some(status) = caller.tenant_status.filter(|_| !caller.panel_is_open()) else {
         return Ok(next.run(request).await);
     };
-    // Who is kept out costs the tenant's budget as well: the answer is read from the database.
-    if let Some(problem) = budgets.refused(caller) {
-        return Err(problem);
-    }
     match caller.scope(None, act) {
         Some(scope) => Err(locked(&state, &scope, status).await?),
         None => Err(Problem::internal(Missing("scope"))),

@@ -2,8 +2,8 @@
 //!
 //! `record` gives it an id, logs and counts it · `turn` too many at once, bodies that trickle in · `protect` time-outs, panics ·
 //! `headers` tell browsers
-//! what they may do · `authentication` who calls · `tenant` for whom · `isolation` whether that tenant is in good
-//! standing · `feature` whether it has the module · `permission` whether the caller may · `budget` how much of it.
+//! what they may do · `authentication` who calls · `budget` whether not too often · `tenant` for whom · `isolation` whether
+//! that tenant is in good standing · `feature` whether it has the module · `permission` whether the caller may.
 //!
 //! The first three stand around the whole; the others belong to a route (`super::route`).
 

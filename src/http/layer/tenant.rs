@@ -3,15 +3,16 @@
 //! People and programs of a tenant stay within it. The platform's own name a tenant in `Rrnetd-Tenant`; the scope that
 //! they get carries who they are into the audit trail.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{MatchedPath, Request, State as Extracted},
     middleware::Next,
     response::Response,
 };
-use base::{Platform, TenantId};
+use base::{Platform, Scope, TenantId, UserId};
 use http::{HeaderMap, Method};
+use moka::{ops::compute::Op, sync::Cache};
 
 use super::super::{
     context::Missing,
@@ -26,9 +27,16 @@ use crate::domain::{
 /// Names the tenant, for callers of the platform.
 pub(in super::super) const TENANT: &str = "rrnetd-tenant";
 
+/// What tells of people: subscribers and customers, where they were and when, and a tenant's staff and its acts.
+const PERSONAL: [&str; 6] = ["audit", "authentications", "customers", "sessions", "subscribers", "users"];
+/// How long an entry stands for further reads of the same kind.
+const NOTED_FOR: Duration = Duration::from_hours(1);
+/// Reads that are remembered, about 100 octets each; one that is forgotten is noted once more.
+const MAX_READS: u64 = 20_000;
+
 /// Puts the scope of one tenant into the request.
 pub(in super::super) async fn resolve(
-    Extracted(state): Extracted<Arc<State>>,
+    Extracted((state, reads)): Extracted<(Arc<State>, Arc<Reads>)>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
@@ -48,8 +56,10 @@ pub(in super::super) async fn resolve(
             .await?
             .ok_or_else(|| Problem::new(Code::NotFound).detail("there is no such tenant"))?;
         drop(conn);
-        if !request.method().is_safe() {
-            let route = request.extensions().get::<MatchedPath>().cloned();
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        if request.method().is_safe() {
+            reads.note(&state, &caller, &platform, &scope, route.as_ref()).await?;
+        } else {
             note(&state, &platform, scope.tenant(), request.method().clone(), route).await?;
         }
     }
@@ -78,6 +88,59 @@ async fn note(
     let mut tx = state.db.begin().await?;
     access::note_acting_on_behalf(&mut tx, platform, tenant, method.as_str(), route);
     Ok(tx.commit().await?)
+}
+
+/// Which of the platform's people read what of whom lately: one entry an hour says it.
+#[derive(Debug)]
+pub(in super::super) struct Reads(Cache<Read, Duration>);
+
+type Read = (UserId, TenantId, &'static str);
+
+impl Reads {
+    pub(in super::super) fn new() -> Self {
+        Self(Cache::new(MAX_READS))
+    }
+
+    /// Notes it before it is read: what cannot be written down is not read either.
+    async fn note(
+        &self,
+        state: &State,
+        caller: &Caller,
+        platform: &Platform,
+        scope: &Scope,
+        route: Option<&MatchedPath>,
+    ) -> Result<(), Problem> {
+        let Some(kind) = route.and_then(|route| personal(route.as_str())) else { return Ok(()) };
+        let read = (caller.user, scope.tenant(), kind);
+        if !self.is_first(read, state.clock.now().monotonic) {
+            return Ok(());
+        }
+        let written = async {
+            let mut tx = state.db.begin().await?;
+            access::note_reading(&mut tx, platform, scope, kind);
+            tx.commit().await
+        };
+        written.await.inspect_err(|_| self.0.invalidate(&read))?;
+        Ok(())
+    }
+
+    fn is_first(&self, read: Read, now: Duration) -> bool {
+        let mut is_first = false;
+        self.0.entry(read).and_compute_with(|entry| match entry.map(moka::Entry::into_value) {
+            Some(since) if now.saturating_sub(since) < NOTED_FOR => Op::Nop,
+            _ => {
+                is_first = true;
+                Op::Put(now)
+            }
+        });
+        is_first
+    }
+}
+
+/// The kind of personal data behind a route of a tenant.
+fn personal(route: &str) -> Option<&'static str> {
+    let resource = route.strip_prefix("/api/v1/")?.split('/').next()?;
+    PERSONAL.into_iter().find(|kind| *kind == resource)
 }
 
 fn caller(request: &Request) -> Result<(Caller, Act), Problem> {

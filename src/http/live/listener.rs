@@ -29,7 +29,7 @@ use crate::{
 
 /// Frames that wait for a listener; beyond it the task waits too.
 const BUFFER: usize = 64;
-/// How often the listener's token is looked at again: what is revoked is cut off so soon.
+/// How often the listener's token is looked at again while nothing is sent: what is revoked is cut off so soon.
 const CHECK: Duration = Duration::from_secs(2);
 /// Checks between two signs of life, so that proxies keep the connection open.
 const CHECKS_TO_BEAT: u32 = 7;
@@ -69,8 +69,6 @@ struct Listener {
     positions: HashMap<TenantId, i64>,
     /// The newest attempt that was told.
     attempts: Timestamp,
-    /// When the token was looked at last, on the monotonic clock.
-    checked: Duration,
     frames: mpsc::Sender<sse::Event>,
     _turn: OwnedSemaphorePermit,
 }
@@ -89,7 +87,6 @@ pub(in super::super) async fn open(state: &Arc<State>, listening: Listening) -> 
         listening,
         positions: HashMap::new(),
         attempts: state.clock.wall(),
-        checked: state.clock.now().monotonic,
         frames,
         _turn: turn,
     };
@@ -161,7 +158,8 @@ impl Listener {
                 () = self.frames.closed() => return Err(End::Gone),
                 woken = self.follower.woken() => self.look(woken).await?,
                 _ = check.tick() => {
-                    self.check().await?;
+                    // Nobody can be let in while the database is away, and nobody be thrown out; nothing is read meanwhile either.
+                    self.ensure_allowed().await.unwrap_or(Ok(()))?;
                     self.tell_attempts().await?;
                     checks += 1;
                     if checks.is_multiple_of(CHECKS_TO_BEAT) {
@@ -214,6 +212,10 @@ impl Listener {
             }
             let Some(last) = events.last().map(|event| event.sequence) else { return Ok(()) };
             let all = self.listening.watched == Watched::All;
+            // Read before the token is looked at: what is committed after the token was revoked is never sent.
+            if events.iter().any(|event| self.wants(&event.kind)) {
+                self.ensure_allowed().await.map_err(|_: db::Error| End::Unavailable)??;
+            }
             for event in events {
                 if self.wants(&event.kind) {
                     let frame = frame::committed(event, all).map_err(|_| End::Unavailable)?;
@@ -224,9 +226,6 @@ impl Listener {
             // However much there is to catch up with: who is not let in any more gets no more of it.
             if self.state.streams.stop.is_cancelled() {
                 return Err(End::Stopping);
-            }
-            if self.state.clock.now().monotonic.saturating_sub(self.checked) >= CHECK {
-                self.check().await?;
             }
         }
     }
@@ -252,19 +251,14 @@ impl Listener {
     }
 
     /// The token is looked at again, as with a request.
-    async fn check(&mut self) -> Result<(), End> {
-        self.checked = self.state.clock.now().monotonic;
-        let read = async {
-            let mut conn = self.state.db.conn().await?;
-            access::authenticate(&mut conn, &self.listening.token, self.state.clock.wall()).await
-        };
-        match read.await {
-            Ok(Some(caller)) if !caller.panel_is_open() => Err(End::Locked),
-            Ok(Some(caller)) if caller.authority().permissions.include(self.listening.permissions) => Ok(()),
-            Ok(_) => Err(End::Revoked),
-            // Nobody can be let in now, and nobody be thrown out; nothing is read meanwhile either.
-            Err(_) => Ok(()),
-        }
+    async fn ensure_allowed(&self) -> db::Result<Result<(), End>> {
+        let mut conn = self.state.db.conn().await?;
+        let now = self.state.clock.wall();
+        Ok(match access::authenticate(&mut conn, &self.listening.token, now).await? {
+            Some(caller) if !caller.panel_is_open() => Err(End::Locked),
+            Some(caller) if caller.authority().permissions.include(self.listening.permissions) => Ok(()),
+            _ => Err(End::Revoked),
+        })
     }
 
     async fn send(&self, frame: sse::Event) -> Result<(), End> {

@@ -33,7 +33,7 @@ use crate::domain::{
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .route(Access::Open, routes!(login))
-        .route(Access::SignedIn, routes!(logout))
+        .route(Access::Leaving, routes!(logout))
         .route(Access::SignedIn, routes!(me))
         .route(Access::SignedIn, routes!(change_password))
 }
@@ -129,7 +129,7 @@ async fn login(
     Ok(([(header::SET_COOKIE, cookie)], Json(view)).into_response())
 }
 
-/// Ends the session whose token this is. Doing it twice does no harm.
+/// Ends the session whose token this is, also while the tenant's panel is locked. Doing it twice does no harm.
 #[utoipa::path(post, path = "/api/v1/logout", tag = "sign-in", responses((status = 204, description = "Signed out.")))]
 async fn logout(person: Person) -> Result<Response, Problem> {
     if person.token.kind != TokenKind::Session {

@@ -17,7 +17,7 @@ use super::{
         version::{IfMatch, Versioned},
     },
     saas_plans::ArchiveBody,
-    tenants::reason,
+    tenants::{owner, reason},
 };
 use crate::domain::addon::{self, Addon, AddonSpec, Order, TenantAddon};
 
@@ -136,8 +136,9 @@ async fn requests(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct DecisionBody {
-    /// Who asked.
-    tenant_id: TenantId,
+    /// Who asked, for whoever wants that to be looked at: another's is not found.
+    #[serde(default)]
+    tenant_id: Option<TenantId>,
     /// Why, for the tenant and the audit trail.
     reason: String,
 }
@@ -155,7 +156,8 @@ async fn approve(
 ) -> Result<Versioned<TenantAddon>, Problem> {
     cx.platform.reason = Some(reason(&body.reason)?);
     let mut tx = cx.begin().await?;
-    let row = addon::approve(&mut tx, &cx.platform, body.tenant_id, id).await?;
+    let tenant = owner(body.tenant_id, addon::tenant_of(&mut tx, &cx.platform, id).await?)?;
+    let row = addon::approve(&mut tx, &cx.platform, tenant, id).await?;
     tx.commit().await?;
     Ok(Versioned(row.version, row))
 }
@@ -173,7 +175,8 @@ async fn reject(
 ) -> Result<Versioned<TenantAddon>, Problem> {
     cx.platform.reason = Some(reason(&body.reason)?);
     let mut tx = cx.begin().await?;
-    let row = addon::reject(&mut tx, &cx.platform, body.tenant_id, id).await?;
+    let tenant = owner(body.tenant_id, addon::tenant_of(&mut tx, &cx.platform, id).await?)?;
+    let row = addon::reject(&mut tx, &cx.platform, tenant, id).await?;
     tx.commit().await?;
     Ok(Versioned(row.version, row))
 }
@@ -229,8 +232,9 @@ async fn activate(
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = GivenUnitsBody)]
 struct UnitsBody {
-    /// Whose add-on it is.
-    tenant_id: TenantId,
+    /// Whose add-on it is, for whoever wants that to be looked at: another's is not found.
+    #[serde(default)]
+    tenant_id: Option<TenantId>,
     /// How many: more at once, fewer (0: none) from the next cycle on.
     units: i64,
     /// Why, for the audit trail.
@@ -249,8 +253,9 @@ async fn set_units(
     Body(body): Body<UnitsBody>,
 ) -> Result<Versioned<TenantAddon>, Problem> {
     cx.platform.reason = Some(reason(&body.reason)?);
-    let scope = cx.platform.within(body.tenant_id);
     let mut tx = cx.begin().await?;
+    let tenant = owner(body.tenant_id, addon::tenant_of(&mut tx, &cx.platform, id).await?)?;
+    let scope = cx.platform.within(tenant);
     let row = addon::set_units(&mut tx, &scope, id, None, body.units, true).await?;
     tx.commit().await?;
     Ok(Versioned(row.version, row))

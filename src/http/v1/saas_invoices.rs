@@ -15,7 +15,7 @@ use super::{
         problem::Problem,
         route::{Access, Routes},
     },
-    tenants::reason,
+    tenants::{owner, reason},
 };
 use crate::domain::{
     access::Permission,
@@ -104,8 +104,9 @@ async fn issue(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SettleBody {
-    /// Whose invoice it is.
-    tenant_id: TenantId,
+    /// Whose invoice it is, for whoever wants that to be looked at: another's is not found.
+    #[serde(default)]
+    tenant_id: Option<TenantId>,
     /// How it was paid, or why it is void: for the invoice and the audit trail.
     reason: String,
 }
@@ -123,7 +124,8 @@ async fn pay(
     let note = reason(&body.reason)?;
     cx.platform.reason = Some(note.clone());
     let mut tx = cx.begin().await?;
-    let invoice = saas::pay(&mut tx, &cx.platform, body.tenant_id, id, &note).await?;
+    let tenant = owner(body.tenant_id, saas::tenant_of(&mut tx, &cx.platform, id).await?)?;
+    let invoice = saas::pay(&mut tx, &cx.platform, tenant, id, &note).await?;
     tx.commit().await?;
     Ok(Json(invoice))
 }
@@ -141,7 +143,8 @@ async fn void(
     let note = reason(&body.reason)?;
     cx.platform.reason = Some(note.clone());
     let mut tx = cx.begin().await?;
-    let invoice = saas::void(&mut tx, &cx.platform, body.tenant_id, id, &note).await?;
+    let tenant = owner(body.tenant_id, saas::tenant_of(&mut tx, &cx.platform, id).await?)?;
+    let invoice = saas::void(&mut tx, &cx.platform, tenant, id, &note).await?;
     tx.commit().await?;
     Ok(Json(invoice))
 }

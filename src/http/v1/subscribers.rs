@@ -21,6 +21,7 @@ use super::{
 };
 use crate::domain::{
     access::Permission,
+    isolir::{self, QuotaState},
     subscriber::{
         self, CustomerChoice, Filter, Listed, Login, NewSubscriber, OverlayReason, ServiceType, Status,
         Subscriber, SubscriberSpec,
@@ -195,15 +196,48 @@ fn login(password: Option<SecretString>, hardware_login: bool) -> Result<Login, 
     }
 }
 
+/// A subscriber, and how it stands.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SubscriberView {
+    #[serde(flatten)]
+    subscriber: Subscriber,
+    /// How it stands with its quota; null where its plan has none.
+    quota: Option<QuotaView>,
+}
+
+/// How a subscriber stands with its quota.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SubscriberQuota)]
+struct QuotaView {
+    /// Octets of both directions since the period began, the present hour among them.
+    used_octets: String,
+    /// Octets that the plan gives in a period.
+    allowed_octets: String,
+    /// When the period began.
+    from: Timestamp,
+    /// When the next one begins; null where this one has no end.
+    until: Option<Timestamp>,
+}
+
+impl From<QuotaState> for QuotaView {
+    fn from(state: QuotaState) -> Self {
+        let QuotaState { used, allowed, from, until } = state;
+        Self { used_octets: used.to_string(), allowed_octets: allowed.to_string(), from, until }
+    }
+}
+
 /// One subscriber.
 #[utoipa::path(
     get, path = "/api/v1/subscribers/{id}", tag = "subscribers", params(("id" = SubscriberId, Path)),
-    responses((status = 200, body = Subscriber))
+    responses((status = 200, body = SubscriberView))
 )]
-async fn load(cx: CallContext, Id(id): Id<SubscriberId>) -> Result<Versioned<Subscriber>, Problem> {
+async fn load(cx: CallContext, Id(id): Id<SubscriberId>) -> Result<Versioned<SubscriberView>, Problem> {
     let mut conn = cx.conn().await?;
     let subscriber = subscriber::find(&mut conn, &cx.scope, id).await?.ok_or(Problem::new(Code::NotFound))?;
-    Ok(Versioned(subscriber.version, subscriber))
+    let quota = isolir::quota_state(&mut conn, &cx.scope, id).await?.map(QuotaView::from);
+    Ok(Versioned(subscriber.version, SubscriberView { subscriber, quota }))
 }
 
 /// Changes what is wanted of a subscriber. In force for its next login; isolation is not touched.

@@ -308,3 +308,8 @@ pub(super) fn reason(text: &str) -> Result<String, Problem> {
     }
     Ok(trimmed.to_owned())
 }
+
+/// Whose an addressed thing is: that is known of the thing itself, and what the caller says of it must not be wrong.
+pub(super) fn owner(said: Option<TenantId>, found: Option<TenantId>) -> Result<TenantId, Problem> {
+    found.filter(|found| said.is_none_or(|said| said == *found)).ok_or(Problem::new(Code::NotFound))
+}

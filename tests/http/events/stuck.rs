@@ -42,7 +42,7 @@ async fn the_super_admin_sees_who_is_stuck_and_gets_it_going(db: TestDb) {
     publish(&rig, &well.scope, [1]).await;
     dispatcher(clock.clone()).settle().await.unwrap();
 
-    let health = rig.get("/readyz").send().await.json();
+    let health = rig.get("/readyz").peer(Some("127.0.0.1")).send().await.json();
     assert_eq!(health["events"]["parked"], json!([{ "subscriber": "test.stubborn", "tenants": 1 }]));
     let list = async |query: &str| {
         let path = format!("/api/v1/platform/event-subscribers{query}");

@@ -31,12 +31,18 @@ async fn a_locked_tenant_is_told_so_everywhere(db: TestDb) {
                 answer.problem(code);
             }
         }
+        // Whoever is signed in may leave, and has left.
+        let leave = || rig.post("/api/v1/logout").token(&tenant.owner).send();
+        leave().await.expect(204);
+        leave().await.problem("token_invalid");
+        rig.post("/api/v1/logout").token(&program).send().await.problem("not_a_session");
         let login = json!({ "login": format!("owner@{slug}.test"), "password": PASSWORD });
         rig.post("/api/v1/login").json(&login).send().await.problem(code);
         let wrong = json!({ "login": format!("owner@{slug}.test"), "password": "not the password" });
         rig.post("/api/v1/login").json(&wrong).send().await.problem("login_refused");
         world.set_status(&tenant, TenantStatus::Active).await;
-        for token in [&tenant.owner, &program] {
+        let owner = rig.login(&format!("owner@{slug}.test"), Some(slug)).await;
+        for token in [&owner, &program] {
             rig.get("/api/v1/plans").token(token).send().await.expect(200);
         }
     }

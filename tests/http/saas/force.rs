@@ -64,6 +64,11 @@ async fn who_has_not_paid_learns_how_to_pay(db: TestDb) {
     let body = json!({ "tenantId": tenant.id, "reason": "BCA 25/11" });
     assert_eq!(rig.post(&pay).token(&admin).json(&body).send().await.expect(200)["status"], "paid");
     rig.post(&pay).token(&admin).json(&body).send().await.problem("not_possible");
+    let void = format!("/api/v1/saas-invoices/{}/void", invoice["id"].as_str().unwrap());
+    let body = json!({ "reason": "BCA 25/11" });
+    rig.post(&void).token(&admin).json(&body).send().await.problem("not_possible");
+    let nothing = format!("/api/v1/saas-invoices/{}/void", tenant.id);
+    rig.post(&nothing).token(&admin).json(&body).send().await.problem("not_found");
     status("isolated").await;
     assert_eq!(sign_in().await.problem("tenant_isolated")["invoices"], json!([]));
     status("active").await;
@@ -112,7 +117,7 @@ async fn a_payment_opens_the_panel_at_the_next_request(db: TestDb) {
         assert_eq!(rig.get(path).token(token).send().await.problem("tenant_isolated"), told, "{path}");
     }
     let pay = format!("/api/v1/saas-invoices/{}/pay", invoice["id"].as_str().unwrap());
-    let body = json!({ "tenantId": tenant.id, "reason": "BCA 25/11" });
+    let body = json!({ "reason": "BCA 25/11" });
     rig.post(&pay).token(&admin).json(&body).send().await.expect(200);
     rig.get("/api/v1/tenant").token(&tenant.owner).send().await.expect(200);
     rig.get("/api/v1/tenant").token(&program).send().await.expect(200);

@@ -130,9 +130,19 @@ async fn a_custom_add_on_waits_for_an_answer(db: TestDb) {
     assert_eq!(list["rows"][0]["tenantId"], tenant.id.to_string());
     let decide = |id: &Value, what: &str, reason: &str| {
         let path = format!("/api/v1/addon-requests/{}/{what}", id.as_str().unwrap());
-        let body = json!({ "tenantId": tenant.id, "reason": reason });
+        let body = json!({ "reason": reason });
         rig.post(&path).token(&admin).json(&body).send()
     };
+    let other = rig.tenant("desa").await;
+    for what in ["approve", "reject"] {
+        let path = format!("/api/v1/addon-requests/{}/{what}", asked["id"].as_str().unwrap());
+        let wrong = json!({ "tenantId": other.id, "reason": "bukan ini" });
+        rig.post(&path).token(&admin).json(&wrong).send().await.problem("not_found");
+        let body = json!({ "reason": "bukan saya" });
+        rig.post(&path).token(&tenant.owner).json(&body).send().await.problem("permission_missing");
+        let nothing = format!("/api/v1/addon-requests/{}/{what}", other.id);
+        rig.post(&nothing).token(&admin).json(&body).send().await.problem("not_found");
+    }
     decide(&asked["id"], "reject", "x").await.problem("invalid_body");
     let rejected = decide(&asked["id"], "reject", "belum bisa").await.expect(200);
     assert_eq!((&rejected["status"], &rejected["decision"]), (&json!("rejected"), &json!("belum bisa")));
@@ -148,7 +158,9 @@ async fn a_custom_add_on_waits_for_an_answer(db: TestDb) {
     let more = more.token(&tenant.owner).header("if-match", "*").json(&json!({ "units": 2 })).send().await;
     more.problem("not_possible");
     let path = format!("/api/v1/tenant-addons/{}/units", asked["id"].as_str().unwrap());
-    let body = json!({ "tenantId": tenant.id, "units": 2, "reason": "boleh" });
+    let wrong = json!({ "tenantId": other.id, "units": 2, "reason": "boleh" });
+    rig.post(&path).token(&admin).json(&wrong).send().await.problem("not_found");
+    let body = json!({ "units": 2, "reason": "boleh" });
     assert_eq!(rig.post(&path).token(&admin).json(&body).send().await.expect(200)["units"], 2);
 }
 

@@ -10,6 +10,7 @@ foundation::battery! {
     a_locked_panel_lets_nobody_in,
     a_new_password_ends_the_sessions,
     only_so_many_sessions,
+    refusals_stand_in_the_trail,
 }
 
 async fn signing_in_gives_a_session_that_ends(db: TestDb) {
@@ -216,4 +217,41 @@ async fn only_so_many_sessions(db: TestDb) {
     assert_eq!(end_sessions(&mut tx, &scope, &chief(), user.id).await.unwrap(), 20);
     tx.commit().await.unwrap();
     assert!(rig.caller(&sessions[20].token).await.is_none());
+}
+
+async fn refusals_stand_in_the_trail(db: TestDb) {
+    let rig = Rig::new(db);
+    let scope = rig.tenant("warga").await;
+    let user = rig.user(&scope, "budi", Role::Owner, "a long password").await;
+    for _ in 0..50 {
+        rig.login("budi", None, "a wrong one").await.unwrap_err();
+    }
+    for _ in 0..3 {
+        rig.login("rahasia-di-tempat-salah", None, "a wrong one").await.unwrap_err();
+    }
+    rig.hand.advance(Duration::from_hours(1));
+    let mut tx = rig.db.begin().await.unwrap();
+    tenant::set_status(&mut tx, &rig.platform(), scope.tenant(), TenantStatus::Isolated).await.unwrap();
+    tx.commit().await.unwrap();
+    rig.login("budi", None, "a long password").await.unwrap_err();
+    let told = async |origin: Option<&Scope>| {
+        let mut conn = rig.db.conn().await.unwrap();
+        let filter = audit::Filter { act: Some("user.login_refused".into()), ..audit::Filter::default() };
+        let request = PageRequest::new(None, None);
+        let page = match origin {
+            Some(scope) => audit::list(&mut conn, scope, &filter, &request).await,
+            None => audit::list(&mut conn, &rig.platform(), &filter, &request).await,
+        };
+        let rows = page.unwrap().rows;
+        rows.iter().map(|row| format!("{row:?}")).collect::<Vec<_>>()
+    };
+    let own = told(Some(&scope)).await;
+    assert_eq!(own.len(), 3, "the first, the tenth, and another reason an hour later: {own:#?}");
+    for (row, reason) in own.iter().zip(["panel_locked", "throttled", "wrong_password"]) {
+        assert!(row.contains(reason) && row.contains(&user.id.to_string()), "{row}");
+        assert!(row.contains("192.0.2.7") && row.contains("attempts"), "{row}");
+    }
+    let strangers = told(None).await;
+    assert_eq!(strangers.len(), 1, "{strangers:#?}");
+    assert!(strangers[0].contains("unknown_login") && !strangers[0].contains("rahasia"), "{strangers:#?}");
 }

@@ -1,6 +1,6 @@
 //! The SQL of what tenants asked for and have.
 
-use base::{AddonId, Currency, Minor, Scope, TenantAddonId, TenantId, Timestamp};
+use base::{AddonId, Currency, Minor, Platform, Scope, TenantAddonId, TenantId, Timestamp};
 use foundation::{
     Conn,
     db::{Result, dialect},
@@ -122,6 +122,16 @@ pub(in super::super) async fn find(
 ) -> Result<Option<TenantAddon>> {
     let query = conn.query(SELECT).push("tenant_id = $1 AND id = $2").bind(scope.tenant()).bind(id);
     Ok(query.fetch_optional::<Row>().await?.map(TenantAddon::from))
+}
+
+/// Whose it is, for the platform.
+pub(in super::super) async fn tenant_of(
+    conn: &mut Conn,
+    _platform: &Platform,
+    id: TenantAddonId,
+) -> Result<Option<TenantId>> {
+    let query = conn.query("SELECT tenant_id FROM tenant_addon WHERE id = $1").bind(id);
+    Ok(query.fetch_optional::<(TenantId,)>().await?.map(|(tenant,)| tenant))
 }
 
 /// The same, which nobody else changes until the commit.

@@ -19,7 +19,7 @@ mod store;
 mod tests;
 
 use base::{
-    Currency, Minor, SaasChargeId, SaasInvoiceId, Scope, Timestamp,
+    Currency, Minor, Platform, SaasChargeId, SaasInvoiceId, Scope, TenantId, Timestamp,
     page::{Page, PageRequest},
 };
 pub use change_plan::{ChangePlanError, change_plan};
@@ -112,6 +112,18 @@ pub enum LoadError {
 /// As [`LoadError`] says.
 pub async fn load(conn: &mut Conn, scope: &Scope, id: SaasInvoiceId) -> Result<SaasInvoice, LoadError> {
     store::invoice::find(conn, scope, id).await?.ok_or(LoadError::NotFound)
+}
+
+/// Whose invoice it is, if there is one: the platform settles it by its id alone.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn tenant_of(
+    conn: &mut Conn,
+    platform: &Platform,
+    id: SaasInvoiceId,
+) -> db::Result<Option<TenantId>> {
+    store::invoice::tenant_of(conn, platform, id).await
 }
 
 /// The tenant's invoices in the order of their making.

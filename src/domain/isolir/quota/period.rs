@@ -1,4 +1,4 @@
-//! When the period began that a quota counts in. Pure.
+//! When the period began that a quota counts in, and when it ends. Pure.
 
 use base::Timestamp;
 use jiff::{ToSpan as _, civil::Date, tz::TimeZone};
@@ -30,6 +30,25 @@ pub(super) fn start(period: QuotaPeriod, zone: &TimeZone, now: Timestamp, bought
         QuotaPeriod::Validity => validity_began(zone, bought),
     }
     .unwrap_or(bought.created_at)
+}
+
+/// The end of the period that `now` lies in, at which the next one begins; `None` where nothing ends it.
+pub(super) fn end(
+    period: QuotaPeriod,
+    zone: &TimeZone,
+    now: Timestamp,
+    bought: &Bought,
+) -> Option<Timestamp> {
+    let today = local(zone, now)?;
+    let next = match period {
+        QuotaPeriod::Day => today.tomorrow(),
+        QuotaPeriod::Week => {
+            today.checked_add((7 - i64::from(today.weekday().to_monday_zero_offset())).days())
+        }
+        QuotaPeriod::Month => today.first_of_month().checked_add(1.month()),
+        QuotaPeriod::Validity => return bought.expires_at,
+    };
+    midnight(zone, next.ok()?)
 }
 
 fn validity_began(zone: &TimeZone, bought: &Bought) -> Option<Timestamp> {
@@ -80,6 +99,26 @@ mod tests {
         assert_eq!(began(QuotaPeriod::Week, "2026-11-22T16:59:59Z"), at("2026-11-15T17:00:00Z"));
         assert_eq!(began(QuotaPeriod::Month, now), at("2026-10-31T17:00:00Z"));
         assert_eq!(began(QuotaPeriod::Month, "2026-11-30T17:00:00Z"), at("2026-11-30T17:00:00Z"));
+    }
+
+    #[test]
+    fn periods_end_where_the_next_ones_begin() {
+        let zone = TimeZone::get("Asia/Jakarta").unwrap();
+        let expires_at = Some(at("2026-11-30T05:00:00Z"));
+        let bought =
+            Bought { created_at: at("2026-01-01T00:00:00Z"), expires_at, validity: Validity::default() };
+        let ends = |period, now| end(period, &zone, at(now), &bought);
+        let now = "2026-11-22T17:30:00Z";
+        assert_eq!(ends(QuotaPeriod::Day, now), Some(at("2026-11-23T17:00:00Z")));
+        assert_eq!(ends(QuotaPeriod::Week, now), Some(at("2026-11-29T17:00:00Z")), "the next Monday");
+        assert_eq!(ends(QuotaPeriod::Week, "2026-11-22T16:59:59Z"), Some(at("2026-11-22T17:00:00Z")));
+        assert_eq!(ends(QuotaPeriod::Month, now), Some(at("2026-11-30T17:00:00Z")));
+        assert_eq!(ends(QuotaPeriod::Validity, now), expires_at);
+        assert_eq!(end(QuotaPeriod::Validity, &zone, at(now), &Bought { expires_at: None, ..bought }), None);
+        for period in [QuotaPeriod::Day, QuotaPeriod::Week, QuotaPeriod::Month] {
+            let end = ends(period, now).unwrap();
+            assert_eq!(start(period, &zone, end, &bought), end, "{period:?}");
+        }
     }
 
     #[test]

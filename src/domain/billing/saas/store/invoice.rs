@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use base::{Currency, Minor, SaasChargeId, SaasInvoiceId, Scope, Timestamp};
+use base::{Currency, Minor, Platform, SaasChargeId, SaasInvoiceId, Scope, TenantId, Timestamp};
 use foundation::{
     Conn,
     db::{Result, bulk, dialect},
@@ -246,6 +246,16 @@ pub(in super::super) async fn find(
     let query = conn.query(SELECT).push("id = $2").bind(scope.tenant()).bind(id);
     let row: Option<Row> = query.fetch_optional().await?;
     Ok(with_lines(conn, scope, row.into_iter().collect()).await?.pop())
+}
+
+/// Whose it is, for the platform.
+pub(in super::super) async fn tenant_of(
+    conn: &mut Conn,
+    _platform: &Platform,
+    id: SaasInvoiceId,
+) -> Result<Option<TenantId>> {
+    let query = conn.query("SELECT tenant_id FROM saas_invoice WHERE id = $1").bind(id);
+    Ok(query.fetch_optional::<(TenantId,)>().await?.map(|(tenant,)| tenant))
 }
 
 pub(in super::super) async fn list(
