@@ -6,7 +6,7 @@ use super::{
     Sql,
     conn::Conn,
     error::Result,
-    query::{Param, Query},
+    query::{Connection, Param, Query},
 };
 
 /// Rows of one statement. Speed saturates between 50 and 500 rows on both databases.
@@ -21,15 +21,29 @@ const LIST_SIZES: [usize; 5] = [1, 4, 16, 64, CHUNK];
 impl Query<'_> {
     /// Appends a list for `IN`, such as `($3, $4, $5)`. Give it at most [`CHUNK`] values at a time, so that statements
     /// have few sizes. An empty list holds for no row.
-    pub fn push_list<T: Param + Clone>(mut self, list: &[T]) -> Self {
-        let Some(last) = list.last() else { return self.push("(NULL)") };
+    pub fn push_list<T: Param + Clone>(self, list: &[T]) -> Self {
+        self.push_between(list, ["(", ")"])
+    }
+
+    /// Appends the same list for `IN` on SQLite and for `ARRAY` on PostgreSQL, such as `[$3, $4, $4]`: its last value may stand
+    /// there several times.
+    pub fn push_each<T: Param + Clone>(self, list: &[T]) -> Self {
+        let brackets = match self.connection {
+            Connection::Sqlite(_) => ["(", ")"],
+            Connection::Postgres(_) => ["[", "]"],
+        };
+        self.push_between(list, brackets)
+    }
+
+    fn push_between<T: Param + Clone>(mut self, list: &[T], [open, close]: [&'static str; 2]) -> Self {
+        let Some(last) = list.last() else { return self.push(open).push("NULL").push(close) };
         let filled = LIST_SIZES.into_iter().find(|size| *size >= list.len()).unwrap_or(list.len());
-        self = self.push("(");
+        self = self.push(open);
         let mut binder = Binder { query: &mut self, separator: "", is_counted: true };
         for value in list.iter().chain(std::iter::repeat_n(last, filled - list.len())) {
             binder.push(value.clone());
         }
-        self.push(")")
+        self.push(close)
     }
 }
 

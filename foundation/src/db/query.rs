@@ -37,7 +37,7 @@ impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, 
 pub struct Query<'c> {
     text: Cow<'static, str>,
     pub(super) values: Values,
-    connection: Connection<'c>,
+    pub(super) connection: Connection<'c>,
     progress: &'c mut Progress,
 }
 

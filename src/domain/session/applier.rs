@@ -125,7 +125,7 @@ impl Applier<'_> {
             for stored in records {
                 self.sort_one(&stored, &mut window.work);
                 window.records.push(stored);
-                if window.records.len() % SLICE == 0 {
+                if window.records.len().is_multiple_of(SLICE) {
                     tokio::task::yield_now().await;
                 }
             }

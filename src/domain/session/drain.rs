@@ -246,7 +246,8 @@ struct Pour<'a> {
 }
 
 impl Pour<'_> {
-    /// Applies a window, and reads the next one into `batch` meanwhile, if there is enough for one.
+    /// Applies a window, and reads the next one into `batch` meanwhile where there is enough for a full one: else it is read
+    /// when this one is written, and more packets of a session fold into one write.
     async fn write_and_read<'b>(
         &mut self,
         window: Window<'_>,
@@ -254,7 +255,7 @@ impl Pour<'_> {
     ) -> Result<Option<Window<'b>>, StepError> {
         let (applier, stored) = (self.applier, *self.stored);
         let (count, last) = (window.len(), window.last().unwrap_or(stored));
-        let (written, read) = tokio::join!(applier.apply(window, stored), self.read(FEW, batch));
+        let (written, read) = tokio::join!(applier.apply(window, stored), self.read(MOST_RECORDS, batch));
         written?;
         *self.stored = last;
         *self.applied += count;

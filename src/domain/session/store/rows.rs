@@ -3,12 +3,12 @@
 use base::{SessionId, SubscriberId, TenantId, Timestamp};
 use foundation::{
     Conn,
-    db::{Result, bulk},
+    db::{Param, Query, Result, Sql, bulk, dialect},
 };
 
 use super::{
     super::row::{Row, Touched},
-    SELECT,
+    SELECT, SELECT_EACH,
 };
 
 /// Rows that one look by names may give, sixteen for each name of a chunk. Only a router that calls all its sessions alike
@@ -43,8 +43,52 @@ async fn namesakes(
     since: Timestamp,
     limit: &'static str,
 ) -> Result<Vec<Row>> {
-    let query = conn.query(SELECT).push("started_at >= $1 AND name_hash IN ").bind(since).push_list(hashes);
-    query.push(limit).fetch_all().await
+    by(conn, Key::NameHash, hashes, since).push(limit).fetch_all().await
+}
+
+/// What sessions are looked up by, many at a time.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) enum Key {
+    NameHash,
+    Id,
+}
+
+impl Key {
+    /// What stands before the list, and what behind it. On PostgreSQL each value is looked for by itself, and `OFFSET 0` keeps
+    /// it so: for a list it reads, until the table is analyzed the first time, all that started since instead, and a connection
+    /// keeps that plan while the table grows.
+    const fn around(self) -> [Sql; 2] {
+        match self {
+            Self::NameHash => [
+                dialect("started_at >= $1 AND name_hash IN ", ""),
+                dialect(
+                    "",
+                    ") AS listed (value)) AS wanted CROSS JOIN LATERAL (SELECT * FROM session \
+                     WHERE started_at >= $1 AND name_hash = wanted.value OFFSET 0) AS session",
+                ),
+            ],
+            Self::Id => [
+                dialect("started_at >= $1 AND id IN ", ""),
+                dialect(
+                    "",
+                    ") AS listed (value)) AS wanted CROSS JOIN LATERAL (SELECT * FROM session \
+                     WHERE started_at >= $1 AND id = wanted.value OFFSET 0) AS session",
+                ),
+            ],
+        }
+    }
+}
+
+/// Sessions that started at `since` or later and have one of these keys.
+pub(in super::super) fn by<'c, T: Param + Clone>(
+    conn: &'c mut Conn,
+    key: Key,
+    values: &[T],
+    since: Timestamp,
+) -> Query<'c> {
+    let [before, behind] = key.around();
+    let query = conn.query(dialect(SELECT, SELECT_EACH)).push_sql(before).bind(since);
+    query.push_each(values).push_sql(behind)
 }
 
 /// Sessions with these ids.
@@ -55,8 +99,7 @@ pub(in super::super) async fn by_id(
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for ids in ids.chunks(bulk::CHUNK) {
-        let query = conn.query(SELECT).push("started_at >= $1 AND id IN ").bind(since);
-        rows.extend(query.push_list(ids).fetch_all::<Row>().await?);
+        rows.extend(by(conn, Key::Id, ids, since).fetch_all::<Row>().await?);
     }
     Ok(rows)
 }

@@ -5,7 +5,10 @@ use foundation::db::dialect;
 use super::{
     super::{
         housekeeping,
-        store::lists::{Held, Wanted, holding, listed},
+        store::{
+            lists::{Held, Wanted, holding, listed},
+            rows::{Key, by},
+        },
     },
     *,
 };
@@ -15,6 +18,7 @@ foundation::battery! {
     an_ipv6_address_is_found_by_its_prefixes,
     lists_are_paged_and_filtered,
     each_search_is_read_from_its_index,
+    many_are_looked_up_by_their_index_before_anything_is_analyzed,
     months_have_partitions,
 }
 
@@ -155,6 +159,10 @@ async fn fill(db: &TestDb) {
         .unwrap();
         tx.commit().await.unwrap();
     }
+}
+
+/// What PostgreSQL would do by itself within a minute or so.
+async fn analyze(db: &TestDb) {
     if !db.is_sqlite() {
         let mut tx = db.begin().await.unwrap();
         tx.query("ANALYZE session").execute().await.unwrap();
@@ -162,8 +170,33 @@ async fn fill(db: &TestDb) {
     }
 }
 
+async fn many_are_looked_up_by_their_index_before_anything_is_analyzed(db: TestDb) {
+    let plans = async || {
+        let (names, ids): (Vec<i64>, _) = ((0..256).collect(), vec![SessionId::generate(NOW); 256]);
+        let mut conn = db.conn().await.unwrap();
+        let by_name = by(&mut conn, Key::NameHash, &names, at(0)).push(" LIMIT 4096").plan().await.unwrap();
+        let by_id = by(&mut conn, Key::Id, &ids, at(0)).plan().await.unwrap();
+        for (index, column, plan) in [("session_name", "name_hash", by_name), ("session_id", "id", by_id)] {
+            let is_used = if db.is_sqlite() {
+                plan.contains(&format!("USING INDEX {index} ({column}=?"))
+            } else {
+                let condition =
+                    |line: &str| line.contains("Index Cond: (") && line.contains(&format!("({column} = "));
+                plan.lines().filter(|line| line.contains("Index Cond: (")).all(condition)
+                    && plan.lines().any(condition)
+                    && !plan.contains("Seq Scan")
+            };
+            assert!(is_used, "{index}: {plan}");
+        }
+    };
+    plans().await;
+    fill(&db).await;
+    plans().await;
+}
+
 async fn each_search_is_read_from_its_index(db: TestDb) {
     fill(&db).await;
+    analyze(&db).await;
     let mut conn = db.conn().await.unwrap();
     let wanted = |subscriber, router, open_only| Wanted { subscriber, router, open_only, before: None };
     let (anybody, router) = (Some(subscriber(7)), Some(router(2)));
