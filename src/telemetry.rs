@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 
+use metrics::counter;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{
     EnvFilter, Registry, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
@@ -13,6 +14,44 @@ use crate::config::{Log, LogFormat};
 const SECONDS: &[f64] = &[
     0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0,
+];
+
+/// Counters without labels. They stand at 0 from the start: an alarm on a counter's rise does not see its first one if it comes with
+/// the counter itself.
+const COUNTERS: &[&str] = &[
+    "rrnetd_database_write_over_rows_total",
+    "rrnetd_directory_feed_failures_total",
+    "rrnetd_directory_refused_total",
+    "rrnetd_directory_snapshot_failures_total",
+    "rrnetd_drain_failures_total",
+    "rrnetd_drain_lost_records_total",
+    "rrnetd_drain_overtaken_total",
+    "rrnetd_drain_records_total",
+    "rrnetd_drain_refused_total",
+    "rrnetd_drain_unfolded_total",
+    "rrnetd_dynauth_send_refused_total",
+    "rrnetd_event_dispatch_failures_total",
+    "rrnetd_event_trimmed_total",
+    "rrnetd_isolir_failures_total",
+    "rrnetd_journal_bytes_total",
+    "rrnetd_journal_damaged_records_total",
+    "rrnetd_journal_failures_total",
+    "rrnetd_journal_groups_total",
+    "rrnetd_journal_records_total",
+    "rrnetd_live_ends_forgotten_total",
+    "rrnetd_live_reservations_refused_total",
+    "rrnetd_live_sessions_refused_total",
+    "rrnetd_login_refusals_unwritten_total",
+    "rrnetd_password_hashes_total",
+    "rrnetd_radius_attempts_forgotten_total",
+    "rrnetd_radius_datagrams_received_total",
+    "rrnetd_radius_kernel_drops_total",
+    "rrnetd_radius_panics_total",
+    "rrnetd_radius_receive_failed_total",
+    "rrnetd_radius_send_refused_total",
+    "rrnetd_reload_failures_total",
+    "rrnetd_router_observations_total",
+    "rrnetd_session_namesakes_cut_total",
 ];
 
 /// Telemetry could not be set up.
@@ -82,8 +121,12 @@ pub fn start_logs(log: &Log) -> Result<LogFilter, TelemetryError> {
 /// # Errors
 /// When one was installed before.
 pub fn start_metrics() -> Result<PrometheusHandle, TelemetryError> {
-    PrometheusBuilder::new()
+    let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
         .and_then(PrometheusBuilder::install_recorder)
-        .map_err(TelemetryError::Metrics)
+        .map_err(TelemetryError::Metrics)?;
+    for name in COUNTERS {
+        counter!(*name).increment(0);
+    }
+    Ok(handle)
 }

@@ -178,6 +178,25 @@ fn modules_use_only_earlier_modules() {
 }
 
 #[test]
+fn counters_without_labels_stand_at_zero_from_the_start() {
+    let telemetry = fs::read_to_string(root().join("src/telemetry.rs")).unwrap();
+    let mut count = 0;
+    for (path, text) in ["src", "foundation/src", "aaa/src"].into_iter().flat_map(sources) {
+        for call in text.split("counter!(\"").skip(1) {
+            let (name, rest) = call.split_once('"').unwrap();
+            if rest.starts_with(')') {
+                count += 1;
+                assert!(
+                    telemetry.contains(&format!("    \"{name}\",\n")),
+                    "{path}: {name} is not in COUNTERS"
+                );
+            }
+        }
+    }
+    assert!(count > 20, "{count} counters");
+}
+
+#[test]
 fn unsafe_stands_in_the_socket_module_alone() {
     for folder in ["base/src", "radius/src", "aaa/src", "foundation/src", "src"] {
         for (path, text) in sources(folder) {
