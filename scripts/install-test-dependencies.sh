@@ -16,6 +16,7 @@ packages=(
     user-mode-linux ppp pppoe                         # a real NAS: pppd with its RADIUS plugin, in a kernel of its own
     kmod iproute2 e2fsprogs procps util-linux         # the guests' modules, namespaces and disks; setpriv, setsid
     strace                                            # proof that no answer precedes its fdatasync
+    make                                              # builds the allocator
     curl python3                                      # HTTP from scripts; small helpers of the rigs
     shellcheck                                        # these scripts are checked too
 )

@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 
 packages=()
 command -v cc >/dev/null || packages+=(gcc libc6-dev)
+command -v make >/dev/null || packages+=(make) # builds the allocator
 command -v radclient >/dev/null || packages+=(freeradius-utils)
 if ((${#packages[@]} > 0)); then
     as_root=()
