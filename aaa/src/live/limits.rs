@@ -14,9 +14,10 @@ pub const MAX_SESSIONS: usize = 4_000_000;
 /// a Start for 3.3 s at most.
 pub const RESERVATION_LIFETIME: Duration = Duration::from_secs(30);
 
-/// Most reservations of one shard: a million in all, which is every subscriber of the largest network at once. Beyond it
-/// requests are left unanswered, so that the router asks again.
-pub(super) const RESERVATIONS_PER_SHARD: usize = 1_024;
+/// Most reservations of one shard: two million in all, of which every subscriber of the largest network may hold one at once;
+/// shards are filled unevenly, and none of them must be full before. Beyond it requests are left unanswered, so that the
+/// router asks again.
+pub(super) const RESERVATIONS_PER_SHARD: usize = 2_048;
 
 /// How long an ended session is remembered, so that a late packet does not bring it back to life: longer than any
 /// retransmission of a router (RFC 5080 §2.2.1: 30 s), shorter than what a bigger table would cost.
