@@ -55,6 +55,10 @@ use entry::{Plan, Router, Tenant};
 /// What `as_of` holds while nothing is known.
 const NEVER: i64 = i64::MIN;
 
+/// Names that are [fetched](Directory::fetch) together: about what a processor has on its way from memory at a time, and as many
+/// shards as a thread is lent without counting.
+pub const TOGETHER: usize = 8;
+
 /// How often a look-up by id follows a subscriber that is being renamed under its eyes.
 const RENAMES_FOLLOWED: usize = 8;
 
@@ -141,6 +145,19 @@ impl Directory {
     #[must_use]
     pub fn subscriber(&self, tenant: TenantId, username: &[u8]) -> Option<SubscriberHandle> {
         self.subscribers.find(tenant, username)
+    }
+
+    /// Whether there are so many subscribers that the processor's caches hold but a part of them: some sixty thousand and more.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        self.subscribers.is_large()
+    }
+
+    /// Brings the subscribers of these names into the processor's cache: their waits for memory overlap, which they do not when
+    /// each is looked up. A hint: a subscriber that it gives may be another one.
+    #[must_use]
+    pub fn fetch(&self, names: [Option<(TenantId, &[u8])>; TOGETHER]) -> [Option<SubscriberId>; TOGETHER] {
+        self.subscribers.fetch(names)
     }
 
     /// Finds a subscriber by its id. Costs more than by name: it is not for each packet.

@@ -11,12 +11,12 @@
 //!
 //! A change makes a new shard anyway, so that there is nothing to delete from one: it is laid out afresh each time.
 
-use std::sync::Arc;
+use std::{hint::black_box, sync::Arc};
 
 use arc_swap::ArcSwap;
 use base::{SubscriberId, TenantId};
 
-use super::{keyed::HashKey, record::SubscriberHandle};
+use super::{TOGETHER, keyed::HashKey, record::SubscriberHandle};
 
 /// Shards: about 250 subscribers each at a million, which one change copies in about ten microseconds.
 pub(super) const SHARDS: usize = 4_096;
@@ -25,6 +25,9 @@ pub(super) const SHARDS: usize = 4_096;
 pub(super) const fn shard_of(hash: u64) -> usize {
     (hash >> 32 & (SHARDS as u64 - 1)) as usize
 }
+
+/// Subscribers of a shard from which on all of them are more than a cache holds: 128 octets each, some 8 MiB.
+const LARGE: usize = 16;
 
 /// One shard: open addressing, linear probing, two thirds full.
 #[derive(Default)]
@@ -73,6 +76,12 @@ impl Shard {
             .map_while(Option::as_ref)
             .find(|slot| slot.tag == tag && is_meant(&slot.record))
             .map(|slot| &slot.record)
+    }
+
+    /// The tag in the first slot that a look-up for `hash` reads.
+    fn first_tag(&self, hash: u64) -> u32 {
+        let slot = self.slots.get(self.start(tag(hash)));
+        slot.and_then(Option::as_ref).map_or(0, |slot| slot.tag)
     }
 
     /// Its records, in no order.
@@ -158,6 +167,29 @@ impl Shards {
     pub(super) fn find(&self, tenant: TenantId, username: &[u8]) -> Option<SubscriberHandle> {
         let hash = self.key.of_name(tenant, username);
         self.shards[shard_of(hash)].load().find(hash, |known| known.is(tenant, username)).cloned()
+    }
+
+    /// Brings what [`find`](Self::find) will read for these names into the processor's cache. First all the slots, then all the
+    /// records that they name: reads of one kind do not depend on each other, so their waits overlap.
+    pub(super) fn fetch(
+        &self,
+        names: [Option<(TenantId, &[u8])>; TOGETHER],
+    ) -> [Option<SubscriberId>; TOGETHER] {
+        let wanted = names.map(|name| {
+            let (tenant, username) = name?;
+            let hash = self.key.of_name(tenant, username);
+            Some((hash, self.shards[shard_of(hash)].load()))
+        });
+        black_box(wanted.iter().flatten().fold(0, |seen, (hash, shard)| seen ^ shard.first_tag(*hash)));
+        wanted.each_ref().map(|wanted| {
+            let (hash, shard) = wanted.as_ref()?;
+            Some(shard.find(*hash, |_| true)?.fetch())
+        })
+    }
+
+    /// Whether all subscribers together are more than the processor's caches hold, by one shard: names are spread evenly.
+    pub(super) fn is_large(&self) -> bool {
+        self.shards.first().is_some_and(|shard| shard.load().len() >= LARGE)
     }
 
     /// Finds the subscriber `id` under the hash of its name.
@@ -248,6 +280,36 @@ mod tests {
         for shard in [shard, Shard::default()] {
             assert!(!found(&shard, 3, 1));
             assert!(found(&shard.with(3, record(1)).0, 3, 1));
+        }
+    }
+
+    #[test]
+    fn what_is_fetched_is_what_is_found() {
+        let key = HashKey::new([3; 16]);
+        let shards = Shards::new(key);
+        let tenant = TenantId::from_bytes(testing::octets(1));
+        for number in 0..1_000 {
+            shards.insert(name_hash(key, &record(number)), record(number));
+        }
+        let names =
+            ["user0", "user7", "nobody", "user999", "user1000"].map(|name| Some((tenant, name.as_bytes())));
+        let mut wanted = [None; TOGETHER];
+        wanted[1..=names.len()].copy_from_slice(&names);
+        let fetched = shards.fetch(wanted);
+        let id = |number| Some(record(number).view().id());
+        assert_eq!(fetched, [None, id(0), id(7), None, id(999), None, None, None]);
+    }
+
+    #[test]
+    fn it_is_large_when_no_cache_holds_it() {
+        let shards = Shards::new(HashKey::new([3; 16]));
+        assert!(!shards.is_large());
+        for (subscribers, is_large) in [(10, false), (250, true)] {
+            for number in 0..SHARDS {
+                let records = (0..subscribers).map(|at| (u64::from(at) << 20, record(at)));
+                shards.replace(number, Shard::of(records, subscribers as usize));
+            }
+            assert_eq!(shards.is_large(), is_large, "{subscribers} in each");
         }
     }
 }

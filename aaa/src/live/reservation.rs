@@ -1,7 +1,10 @@
 //! Simultaneous use: an Accept holds a place under the subscriber's lock, so that of many requests at once no more are
 //! accepted than the limit allows.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    hint::black_box,
+    sync::{Arc, atomic::Ordering},
+};
 
 use base::{MacAddress, Now, SessionId, SubscriberId};
 
@@ -76,6 +79,23 @@ impl Live {
             self.refused_reservations.fetch_add(1, Ordering::Relaxed);
             Admitted::Overload
         }
+    }
+
+    /// Brings what [`reserve`](Self::reserve) will read of these subscribers into the processor's cache, one kind after the other,
+    /// so that their waits for memory overlap. A hint: a shard that somebody holds is left out.
+    pub fn fetch<const COUNT: usize>(&self, subscribers: [Option<SubscriberId>; COUNT]) {
+        let held = subscribers.map(|subscriber| {
+            let owner = Owner::subscriber(subscriber?);
+            Some((owner, self.shards[shard_of(owner.hash())].try_lock()?))
+        });
+        let held = || held.iter().flatten();
+        let heard = held().filter_map(|(owner, shard)| {
+            let newest = shard.of_owner(*owner).next()?;
+            shard.get(newest).map(|session| session.heard)
+        });
+        black_box(heard.fold(0, |seen, heard| seen ^ heard));
+        let expires = held().filter_map(|(owner, shard)| shard.reservations(*owner, 0).next());
+        black_box(expires.fold(0, |seen, reservation| seen ^ reservation.expires));
     }
 
     /// Gives a place back whose Accept was not sent after all.

@@ -163,6 +163,9 @@ impl Worker {
                     break;
                 }
             };
+            if count > 1 && self.listeners[index].port == Port::Authentication {
+                self.look_ahead(policy, inbox);
+            }
             for received in inbox.datagrams() {
                 self.handle(policy, now, index, &received);
             }
@@ -170,6 +173,15 @@ impl Worker {
             if count < BATCH {
                 break;
             }
+        }
+    }
+
+    /// Fetches what the datagrams of a batch will need. A panic leaves them to be found cold.
+    fn look_ahead(&mut self, policy: &Policy, inbox: &Inbox) {
+        let scratch = &mut self.scratch;
+        let looked = catch_unwind(AssertUnwindSafe(|| policy.look_ahead(scratch, inbox.requests())));
+        if looked.is_err() {
+            self.counters.panics.add(1);
         }
     }
 

@@ -9,7 +9,7 @@
 //! Where things are: [`contract`] what a worker gives and gets · `identify` the router · `service` PPP, hotspot or a login
 //! to the router · `authorize` the decision · `reply` the packets · [`accounting`] packets to events · [`class`] our
 //! cookie · [`first_use`] learnt addresses · [`attempt`] the authentication log · `throttle` rejects · `hours` access
-//! hours · [`scratch`] what belongs to one worker · `memo` what it knows by heart.
+//! hours · [`scratch`] what belongs to one worker · `memo` what it knows by heart · `ahead` fetches a batch's subscribers.
 
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ use crate::{
 };
 
 pub mod accounting;
+mod ahead;
 pub mod attempt;
 mod authorize;
 pub mod class;

@@ -117,3 +117,19 @@ fn two_sessions_of_one_device_count_once() {
     assert_eq!(bench.live.reserve(now(1), &asked(2, 3)), Admitted::Granted, "one of them has lost its Stop");
     assert_eq!(bench.live.reserve(now(1), &asked(3, 4)), Admitted::Full);
 }
+
+/// It is a hint for who is about to ask, and must never make anybody wait, itself least of all.
+#[test]
+fn what_is_fetched_waits_for_nobody() {
+    let bench = Bench::new();
+    assert_eq!(bench.live.reserve(now(0), &admission(&bench.router, 1, 1)), Admitted::Granted);
+    bench.live.fetch([Some(subscriber(1)), None, Some(subscriber(1)), Some(subscriber(2))]);
+    let held: Vec<_> = bench.live.shards.iter().map(|shard| shard.lock()).collect();
+    bench.live.fetch([Some(subscriber(1)), Some(subscriber(2))]);
+    drop(held);
+    assert_eq!(
+        bench.live.reserve(now(1), &admission(&bench.router, 2, 2)),
+        Admitted::Full,
+        "nothing changed"
+    );
+}

@@ -276,6 +276,17 @@ impl Inbox {
         (0..self.count).filter_map(|index| self.datagram(index))
     }
 
+    /// The octets of the same datagrams, and who sent them.
+    pub fn requests(&self) -> impl Iterator<Item = (&[u8], IpAddr)> {
+        (0..self.count)
+            .filter_map(|index| Some((self.octets(index), read_address(&self.arrays.addresses[index])?.ip())))
+    }
+
+    fn octets(&self, index: usize) -> &[u8] {
+        let octets = (self.arrays.headers[index].msg_len as usize).min(DATAGRAM_OCTETS);
+        &self.arrays.buffers[index * DATAGRAM_OCTETS..][..octets]
+    }
+
     fn point(&mut self) {
         for index in 0..self.written {
             self.arrays.point(index, DATAGRAM_OCTETS, STORAGE_OCTETS, CONTROL_OCTETS);
@@ -285,9 +296,8 @@ impl Inbox {
     /// `None` when the peer's address is of no family that we bind.
     fn datagram(&self, index: usize) -> Option<Received<'_>> {
         let header = &self.arrays.headers[index];
-        let octets = (header.msg_len as usize).min(DATAGRAM_OCTETS);
         let mut received = Received {
-            bytes: &self.arrays.buffers[index * DATAGRAM_OCTETS..][..octets],
+            bytes: self.octets(index),
             peer: read_address(&self.arrays.addresses[index])?,
             local: None,
             kernel_drops: None,

@@ -215,3 +215,26 @@ fn what_a_worker_knows_by_heart_holds_no_longer_than_the_directory() {
     world.accept(&budi());
     assert_eq!(world.live.find_router(id).unwrap().view().last_seen, Some(now(0).wall), "observed anew");
 }
+
+#[test]
+fn looking_ahead_changes_nothing() {
+    let mut world = World::new();
+    for number in 0..70_000_u32 {
+        let mut other = subscriber(0, &format!("subscriber-{number}"));
+        let [a, b, c, d] = number.to_be_bytes();
+        other.id = SubscriberId::from_bytes([9, a, b, c, d, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 0]);
+        world.put(Change::Subscriber(other));
+    }
+    assert!(world.policy.directory.is_large());
+    let (here, elsewhere) = (ROUTER.parse().unwrap(), "192.0.2.99".parse().unwrap());
+    let (budi, start) = (budi(), account(1, None, |packet| Ok(packet)));
+    let nameless = access(|packet| packet.user_password(b"rahasia", &secret()));
+    let mut batch =
+        vec![(&budi[..], here), (&budi, elsewhere), (&start, here), (&nameless, here), (&[], here)];
+    batch.extend((0..budi.len()).map(|length| (&budi[..length], here)));
+    world.policy.look_ahead(&mut world.scratch, batch.into_iter());
+    assert_eq!(world.last(), None, "nothing was decided");
+    world.accept(&budi);
+    world.policy.look_ahead(&mut world.scratch, std::iter::repeat_n((&budi[..], here), 20));
+    world.accept(&budi);
+}
