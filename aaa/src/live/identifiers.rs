@@ -62,7 +62,8 @@ impl<'a> Identifiers<'a> {
         self.0.get(place).copied().flatten()
     }
 
-    fn iter(&self) -> impl Iterator<Item = (u8, &'a [u8])> {
+    /// Type and value of each that is there, in the order of [`KEPT`].
+    pub fn iter(&self) -> impl Iterator<Item = (u8, &'a [u8])> {
         KEPT.into_iter().zip(self.0).filter_map(|(kind, value)| Some((kind, value?)))
     }
 }

@@ -174,12 +174,17 @@ fn distinct<T: Ord>(list: &mut Vec<T>) {
     list.dedup();
 }
 
-/// The hash of router and Acct-Session-Id. No secret: it is stored, and a collision costs one comparison.
+/// The key of router and Acct-Session-Id: a hash, but for the id's last octets, which stay as they are. Routers count their
+/// ids up, so sessions of one time stand near each other in the index, and a batch writes few of its pages instead of one
+/// for each session. No secret: it is stored, and a collision costs one comparison.
 pub(super) fn name_hash(router: RouterId, session_id: &[u8]) -> i64 {
+    const AS_THEY_ARE: usize = 3;
+    let (most, last) = session_id.split_at(session_id.len().saturating_sub(AS_THEY_ARE));
     let mut hasher = siphasher::sip::SipHasher13::new();
     hasher.write(router.as_bytes());
-    hasher.write(session_id);
-    hasher.finish().cast_signed()
+    hasher.write(most);
+    let last = last.iter().fold(0, |number, octet| number << 8 | u64::from(*octet));
+    (hasher.finish() << (8 * AS_THEY_ARE) | last).cast_signed()
 }
 
 /// The rows that a batch touches.
@@ -293,8 +298,8 @@ impl Working {
                 return Some(index);
             }
         }
-        let namesakes = self.by_name.get(&name_hash(*router, event.session_id))?.clone();
-        for index in namesakes {
+        let namesakes = self.by_name.get(&name_hash(*router, event.session_id))?;
+        for &index in namesakes {
             let row = &mut self.rows[index];
             if row.tenant_id != *tenant || row.router_id != *router || row.session_id() != event.session_id {
                 continue;

@@ -125,15 +125,19 @@ impl Row {
 
     /// What a packet tells beside the progress: later values replace earlier ones, absent ones change nothing.
     fn note(&mut self, event: &AccountingEvent<'_>) {
-        let mut stored = self.stored_identifiers();
-        stored.update(&event.identifiers);
-        let prefix = |(prefix, length)| format!("{prefix}/{length}");
-        let mut is_new = false;
-        if self.identifiers != stored.as_attributes() {
+        // Most packets tell what the first one told: that is found out without an allocation.
+        let is_stored = |(kind, value)| attribute(&self.identifiers, kind) == Some(value);
+        let mut is_new = !event.identifiers.iter().all(is_stored);
+        if is_new {
+            let mut stored = self.stored_identifiers();
+            stored.update(&event.identifiers);
             self.identifiers = stored.as_attributes().to_vec();
+        }
+        if event.framed_address.is_some() && event.framed_address != self.framed_address() {
+            self.framed_address = event.framed_address.map(|it| it.to_string());
             is_new = true;
         }
-        is_new |= replace(&mut self.framed_address, event.framed_address.map(|it| it.to_string()));
+        let prefix = |(prefix, length)| format!("{prefix}/{length}");
         is_new |= replace(&mut self.framed_ipv6_address, event.framed_ipv6_address.map(|it| it.to_string()));
         is_new |= replace(&mut self.framed_ipv6_prefix, event.framed_ipv6_prefix.map(prefix));
         is_new |= replace(&mut self.delegated_ipv6_prefix, event.delegated_ipv6_prefix.map(prefix));
