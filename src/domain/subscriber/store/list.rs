@@ -1,7 +1,10 @@
 //! The SQL of lists and of the search box.
 
 use base::Scope;
-use foundation::{Conn, db::Result};
+use foundation::{
+    Conn,
+    db::{Query, Result},
+};
 
 use super::{
     super::{Filter, Listed},
@@ -49,6 +52,18 @@ pub(in super::super) async fn page(
     after: Option<&str>,
     limit: i64,
 ) -> Result<Vec<Listed>> {
+    let rows: Vec<ListedRow> = listed(conn, scope, filter, after, limit).fetch_all().await?;
+    Ok(rows.into_iter().map(Listed::from).collect())
+}
+
+/// The statement of [`page`].
+pub(in super::super) fn listed<'c>(
+    conn: &'c mut Conn,
+    scope: &Scope,
+    filter: &Filter,
+    after: Option<&str>,
+    limit: i64,
+) -> Query<'c> {
     let mut query = conn.query(SELECT).bind(scope.tenant());
     if let Some(after) = after {
         query = query.push(" AND s.username > ").push_bind(after.to_owned());
@@ -88,8 +103,7 @@ pub(in super::super) async fn page(
         );
         query = query.push_bind(reason).push(") > 0");
     }
-    let rows: Vec<ListedRow> = query.push(" ORDER BY s.username LIMIT ").push_bind(limit).fetch_all().await?;
-    Ok(rows.into_iter().map(Listed::from).collect())
+    query.push(" ORDER BY s.username LIMIT ").push_bind(limit)
 }
 
 /// Which column a search looks at.

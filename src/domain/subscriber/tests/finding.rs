@@ -1,6 +1,7 @@
 //! Lists, the search box, and what the directory reads.
 
 use super::*;
+use crate::domain::subscriber::store::list::listed;
 
 foundation::battery! {
     lists_are_filtered_and_paged,
@@ -176,4 +177,39 @@ async fn all_subscribers_are_handed_over_with_their_overlay(db: TestDb) {
     let mut readable = 0;
     directory_entries(&mut conn, &rig.db.platform(), &stranger, |_| readable += 1).await.unwrap();
     assert_eq!(readable, 0);
+}
+
+/// SQLite keeps no statistics: what it reads depends on the statement and the indexes' shapes alone.
+#[test]
+fn sqlite_reads_each_filter_from_its_index() {
+    foundation::testing::on_sqlite(async |db: TestDb| {
+        let rig = Rig::new(db).await;
+        let router = rig.router("core").await;
+        let everything = Filter::default();
+        let mut conn = rig.db.conn().await.unwrap();
+        for (index, filter) in [
+            ("subscriber_username", everything.clone()),
+            ("subscriber_username", Filter { username_prefix: Some("budi".into()), ..everything.clone() }),
+            ("subscriber_status", Filter { status: Some(Status::Suspended), ..everything.clone() }),
+            ("subscriber_service", Filter { service: Some(ServiceType::Ppp), ..everything.clone() }),
+            ("subscriber_plan", Filter { plan: Some(rig.plan), ..everything.clone() }),
+            (
+                "subscriber_plan_status",
+                Filter { plan: Some(rig.plan), status: Some(Status::Active), ..everything.clone() },
+            ),
+            ("subscriber_router", Filter { router: Some(router), ..everything.clone() }),
+            ("subscriber_isolated", Filter { isolated: Some(true), ..everything.clone() }),
+            ("subscriber_isolated", Filter { reason: Some(OverlayReason::Quota), ..everything.clone() }),
+            (
+                "subscriber_expires",
+                Filter { expires_before: Some(Timestamp::from_millis(0)), ..everything.clone() },
+            ),
+        ] {
+            for after in [None, Some("andi")] {
+                let plan = listed(&mut conn, &rig.scope, &filter, after, 50).plan().await.unwrap();
+                assert!(plan.contains(&format!("SEARCH s USING INDEX {index} (")), "{index}: {plan}");
+                assert!(!plan.contains("ORDER BY"), "{index}: {plan}");
+            }
+        }
+    });
 }
