@@ -13,6 +13,10 @@ impl Policy {
     /// Fetches the subscribers of the Access-Requests among `datagrams`, and what is known of their sessions, into the
     /// processor's cache. A hint: it changes nothing, and what cannot be read or comes from elsewhere is left to
     /// [`identify`](Self::identify). Does nothing where subscribers are so few that they stay in the cache by themselves.
+    #[expect(
+        single_use_lifetimes,
+        reason = "an iterator of borrowed items cannot be written without one yet"
+    )]
     pub fn look_ahead<'d>(&self, scratch: &mut Scratch, datagrams: impl Iterator<Item = (&'d [u8], IpAddr)>) {
         if !self.directory.is_large() {
             return;
