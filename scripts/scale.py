@@ -432,10 +432,14 @@ def outage(rig):
 
     quiet = rig.finish(logins(rig.pick(10, 1)))
     loaded, asked = logins_beside_api(8)
+    # What is bounded, such as the replies that are kept for duplicates, is full before: what grows afterwards is the outage's.
+    accounting = ("accounting", *numbered, "--rate", str(rate))
+    rig.finish(daemon.begin_load(*accounting, "--count", str(sessions // 4), "--sessions", str(min(2_000, subscribers // 2))))
+    daemon.drain()
     ledger = os.path.join(rig.folder, "ledger")
     rig.servers("halt-postgres")
     before = daemon.resident()
-    accounting = ("accounting", *numbered, "--count", str(sessions), "--rate", str(rate))
+    accounting += ("--count", str(sessions))
     run = daemon.begin_load(*accounting, "--sessions", str(min(2_000, subscribers // 2)), "--ledger", ledger)
     during = rig.finish(logins(lasts * 0.8))
     figures = rig.finish(run)

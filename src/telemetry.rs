@@ -1,9 +1,10 @@
 //! Logs and metrics: set up once, before anything else runs.
 
-use std::io::IsTerminal as _;
+use std::{io::IsTerminal as _, time::Duration};
 
 use metrics::counter;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{
     EnvFilter, Registry, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
 };
@@ -15,6 +16,9 @@ const SECONDS: &[f64] = &[
     0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0,
 ];
+
+/// How often histograms are folded into their buckets.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Counters without labels. They stand at 0 from the start: an alarm on a counter's rise does not see its first one if it comes with
 /// the counter itself.
@@ -129,4 +133,50 @@ pub fn start_metrics() -> Result<PrometheusHandle, TelemetryError> {
         counter!(*name).increment(0);
     }
     Ok(handle)
+}
+
+/// Folds what histograms have gathered into their buckets, until `shutdown`. Else they keep every single value until somebody
+/// asks for `/metrics`, which nobody may ever do: some hundred kB a second under accounting load.
+pub async fn keep_up(metrics: PrometheusHandle, shutdown: CancellationToken) {
+    let mut due = tokio::time::interval(UPKEEP);
+    while shutdown.run_until_cancelled(due.tick()).await.is_some() {
+        metrics.run_upkeep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics::{histogram, with_local_recorder};
+
+    use super::*;
+
+    fn resident_octets() -> usize {
+        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+        pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * rustix::param::page_size()
+    }
+
+    /// Found as 150 kB a second that the journal's thread took and never gave back.
+    #[tokio::test(start_paused = true)]
+    async fn figures_that_nobody_asks_for_take_no_memory() {
+        let recorder = PrometheusBuilder::new().set_buckets(SECONDS).unwrap().build_recorder();
+        let seconds = with_local_recorder(&recorder, || histogram!("test_seconds"));
+        let shutdown = CancellationToken::new();
+        let keeper = tokio::spawn(keep_up(recorder.handle(), shutdown.clone()));
+        let record = async || {
+            for _ in 0..100_000 {
+                seconds.record(0.002);
+            }
+            tokio::time::sleep(UPKEEP).await;
+        };
+        record().await;
+        let before = resident_octets();
+        for _ in 0..40 {
+            record().await;
+        }
+        let grown = resident_octets().saturating_sub(before);
+        assert!(grown < 32 << 20, "{grown} octets for what would be 96 MB in all");
+        assert!(recorder.handle().render().contains("test_seconds_count 4100000"));
+        shutdown.cancel();
+        keeper.await.unwrap();
+    }
 }

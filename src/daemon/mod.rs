@@ -51,7 +51,7 @@ use crate::{
         isolir,
         notice::TellSuperAdmin,
     },
-    http,
+    http, telemetry,
 };
 pub use reload::{Reload, ReloadError};
 pub use report::Addresses;
@@ -184,6 +184,7 @@ impl Daemon {
         tasks.spawn(workers.run(background.clone()));
         tasks.spawn(keeper.run(background.clone()));
         tasks.spawn(audit_heads::run(state.db.clone(), background.clone()));
+        tasks.spawn(telemetry::keep_up(metrics.clone(), background.clone()));
         let (db, stop) = (state.db.clone(), background.clone());
         tasks.spawn(async move { foundation::wake::relay(&db, &stop).await });
         let (db, stop) = (state.db.clone(), background.clone());
