@@ -1,6 +1,8 @@
 //! Every kind of job, by name: the eleven that the specification asks for, those that keep derived state true, and those that
 //! carry notices. From this table come the registry's test and `docs/jobs.md`.
 
+use crate::http::JobKind;
+
 /// Whether a kind runs in this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
@@ -103,6 +105,20 @@ pub const KINDS: &[Listed] = &[
         Presence::Runs("a job that is dead, where `notices.smtp-url` is set"),
     ),
 ];
+
+/// The table for who operates the queue.
+#[must_use]
+pub fn for_operators() -> Vec<JobKind> {
+    let shown = |listed: &Listed| JobKind {
+        name: listed.kind,
+        does: listed.does,
+        comes_from: match listed.presence {
+            Presence::Runs(flow) => Some(flow),
+            Presence::With(_) => None,
+        },
+    };
+    KINDS.iter().map(shown).collect()
+}
 
 /// The table in Markdown, as `docs/jobs.md` has it.
 #[must_use]

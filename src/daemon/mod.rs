@@ -216,6 +216,7 @@ impl Daemon {
                 journal: Arc::clone(&state.journal),
             },
             streams: http::Streams::new(shutdown.clone()),
+            job_kinds: job_catalogue::for_operators(),
             metrics,
             settings: reload.settings.clone(),
         })

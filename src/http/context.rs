@@ -114,6 +114,13 @@ macro_rules! connections {
 
 connections!(Person, CallContext, PlatformContext);
 
+impl PlatformContext {
+    /// What the handlers work with.
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+}
+
 impl CallContext {
     /// What the handlers work with.
     pub(super) fn state(&self) -> &State {

@@ -38,7 +38,7 @@ pub use reloadable::Reloadable;
 pub use route::{Access, Entry};
 use route::{Built, Routes};
 pub use serve::{Connections, serve};
-pub use state::{Settings, State};
+pub use state::{JobKind, Settings, State};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 

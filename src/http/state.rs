@@ -32,6 +32,8 @@ pub struct State {
     pub observed: Observed,
     /// Who listens to events.
     pub streams: Streams,
+    /// Every kind of job, those of modules to come too.
+    pub job_kinds: Vec<JobKind>,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
     /// What the operator chose.
@@ -43,6 +45,17 @@ impl State {
     pub(super) fn door(&self) -> Door<'_> {
         Door { db: &self.db, passwords: &self.passwords, throttle: &self.throttle, sealer: &self.sealer }
     }
+}
+
+/// A kind of job, for who operates the queue.
+#[derive(Clone, Copy, Debug)]
+pub struct JobKind {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does.
+    pub does: &'static str,
+    /// What enqueues it; `None` until its module is there.
+    pub comes_from: Option<&'static str>,
 }
 
 /// What the operator chooses of the API.

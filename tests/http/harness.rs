@@ -18,11 +18,12 @@ use foundation::testing::{NOW, TestDb};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use rrnetd::{
+    daemon::job_catalogue::for_operators,
     domain::{
         access::{self, Authority, Cost, LoginThrottle, NewUser, PasswordPool, Role},
         tenant::{self, TenantSpec},
     },
-    http::{Api, Entry, Observed, Reloadable, Settings, State},
+    http::{Api, Entry, JobKind, Observed, Reloadable, Settings, State},
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -131,6 +132,8 @@ impl Rig {
                 journal: Arc::clone(&journal),
             },
             streams: streams.clone(),
+            job_kinds: [for_operators(), vec![JobKind { name: "chore", does: "a test", comes_from: None }]]
+                .concat(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             settings: Reloadable::new(settings),
         };

@@ -109,6 +109,12 @@ async fn jobs_are_paused_and_resumed(db: TestDb) {
     assert_eq!(paused["pauses"][0]["reason"], "the provider is down");
     set("pause", json!({ "kind": "chore", "reason": " " })).await.problem("invalid_body");
     set("pause", json!({ "kind": "", "reason": "x" })).await.problem("invalid_body");
+    let mistyped = set("pause", json!({ "kind": "radius_act_job", "reason": "x" })).await;
+    assert_eq!(mistyped.problem("invalid_body")["errors"][0]["field"], "kind", "nobody believes it paused");
+    let queue = rig.get("/api/v1/platform/job-queue").token(&admin).send().await.expect(200);
+    let kinds = queue["kinds"].as_array().unwrap();
+    assert!(kinds.iter().any(|kind| kind["kind"] == "radius_acct_job" && kind["comesFrom"].is_string()));
+    assert!(kinds.iter().any(|kind| kind["kind"] == "wa_send_job" && kind.get("comesFrom").is_none()));
     enqueue(&rig, tenant.id, &Chore { fails: false }).await;
     assert_eq!(workers(&rig).run_due().await.unwrap(), 0);
     set("resume", json!({ "kind": "chore", "reason": "x" })).await.problem("not_found");

@@ -17,6 +17,7 @@ use super::super::{
     params::Params,
     problem::{Code, Problem},
     route::{Access, Routes},
+    state::JobKind,
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -144,6 +145,27 @@ struct QueueView {
     parts: Vec<QueuePart>,
     /// What is paused.
     pauses: Vec<JobPause>,
+    /// Every kind of job that there is or will be.
+    kinds: Vec<JobKindView>,
+}
+
+/// A kind of job.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct JobKindView {
+    /// Its name.
+    kind: &'static str,
+    /// What it does.
+    does: &'static str,
+    /// What enqueues it; absent until its module is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comes_from: Option<&'static str>,
+}
+
+impl From<&JobKind> for JobKindView {
+    fn from(kind: &JobKind) -> Self {
+        Self { kind: kind.name, does: kind.does, comes_from: kind.comes_from }
+    }
 }
 
 /// Parts of one answer: the longest waiting come first.
@@ -166,6 +188,7 @@ async fn platform_job_queue(
         total: QueuePart::of(report.total(), report.at),
         parts: parts.map(|part| QueuePart::of(part, report.at)).collect(),
         pauses: report.pauses.into_iter().map(JobPause::from).collect(),
+        kinds: cx.state().job_kinds.iter().map(JobKindView::from).collect(),
     }))
 }
 
@@ -224,6 +247,12 @@ async fn platform_pause_jobs(
     Body(body): Body<PauseBody>,
 ) -> Result<Json<PausesView>, Problem> {
     let (target, reason) = body.checked(&mut cx.platform)?;
+    if let Some(kind) = &target.kind
+        && !cx.state().job_kinds.iter().any(|known| known.name == kind)
+    {
+        let words = "is no kind of job: /api/v1/platform/job-queue lists them all";
+        return Err(Problem::new(Code::InvalidBody).field("kind", words));
+    }
     let mut tx = cx.begin().await?;
     pause::pause(&mut tx, &cx.platform, &target, &reason).await?;
     let pauses = pause::list(&mut tx).await?;
