@@ -21,10 +21,12 @@ const QUIET: Duration = Duration::from_secs(3_600);
 #[serde(rename_all = "camelCase")]
 pub struct JobFailed {
     /// Which.
+    #[serde(rename = "jobId")]
     pub job: JobId,
     /// Of which kind.
     pub kind: String,
     /// Whose; the nil id for the platform's own.
+    #[serde(rename = "tenantId")]
     pub tenant: TenantId,
     /// How often it ran.
     pub attempts: i64,

@@ -9,10 +9,13 @@ macro_rules! events {
     ($($(#[$doc:meta])* $name:ident = $kind:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase")]
         pub struct $name {
             /// Which of the tenant's.
+            #[serde(rename = "tenantAddonId")]
             pub tenant_addon: TenantAddonId,
             /// What of the catalogue.
+            #[serde(rename = "addonId")]
             pub addon: AddonId,
             $($(#[$field_doc])* pub $field: $type,)*
         }
@@ -56,6 +59,7 @@ events! {
     /// A tenant owes something for an add-on.
     SaasChargeRecorded = "saas_charge_recorded" {
         /// Which charge.
+        #[serde(rename = "chargeId")]
         charge: SaasChargeId,
     }
 }

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct EnduserInvoiceCreated {
     /// Which.
+    #[serde(rename = "invoiceId")]
     pub invoice: EnduserInvoiceId,
     /// Whose.
+    #[serde(rename = "customerId")]
     pub customer: CustomerId,
     /// How much, in the tenant's currency.
     pub amount: Minor,
@@ -27,12 +29,15 @@ impl Event for EnduserInvoiceCreated {
 #[serde(rename_all = "camelCase")]
 pub struct EnduserInvoiceOverdue {
     /// Which.
+    #[serde(rename = "invoiceId")]
     pub invoice: EnduserInvoiceId,
     /// Whose.
+    #[serde(rename = "customerId")]
     pub customer: CustomerId,
     /// What is still owed, in the tenant's currency.
     pub amount: Minor,
     /// The services that the cut-off policy wants isolated for it.
+    #[serde(rename = "subscriberIds")]
     pub subscribers: Vec<SubscriberId>,
 }
 
@@ -45,8 +50,10 @@ impl Event for EnduserInvoiceOverdue {
 #[serde(rename_all = "camelCase")]
 pub struct EnduserInvoicePaid {
     /// Which.
+    #[serde(rename = "invoiceId")]
     pub invoice: EnduserInvoiceId,
     /// Whose.
+    #[serde(rename = "customerId")]
     pub customer: CustomerId,
     /// How much it was, in the tenant's currency.
     pub amount: Minor,

@@ -22,10 +22,12 @@ base::text_enum! {
 #[serde(rename_all = "camelCase")]
 pub struct OutageTrigger {
     /// The outage.
+    #[serde(rename = "outageId")]
     pub outage: OutageId,
     /// What kind of node.
     pub node_kind: NodeKind,
     /// Which node.
+    #[serde(rename = "nodeId")]
     pub node: Uuid,
 }
 
@@ -38,6 +40,7 @@ impl Event for OutageTrigger {
 #[serde(rename_all = "camelCase")]
 pub struct OutageResolve {
     /// The outage.
+    #[serde(rename = "outageId")]
     pub outage: OutageId,
 }
 
@@ -50,12 +53,15 @@ impl Event for OutageResolve {
 #[serde(rename_all = "camelCase")]
 pub struct TechnicianActivityCreated {
     /// Which note.
+    #[serde(rename = "activityId")]
     pub activity: TechnicianActivityId,
     /// Whose.
+    #[serde(rename = "employeeId")]
     pub employee: EmployeeId,
     /// What kind of node.
     pub node_kind: NodeKind,
     /// Which node.
+    #[serde(rename = "nodeId")]
     pub node: Uuid,
 }
 

@@ -52,7 +52,7 @@ mod tests {
         let created = EnduserInvoiceCreated { invoice, customer, amount, due_at };
         assert_eq!(
             stored(&created),
-            json!({ "invoice": text, "customer": text, "amount": 150_000, "dueAt": "1970-01-01T00:00:01Z" })
+            json!({ "invoiceId": text, "customerId": text, "amount": 150_000, "dueAt": "1970-01-01T00:00:01Z" })
         );
         let overdue = EnduserInvoiceOverdue {
             invoice,
@@ -62,19 +62,19 @@ mod tests {
         };
         assert_eq!(
             stored(&overdue),
-            json!({ "invoice": text, "customer": text, "amount": 150_000, "subscribers": [text] })
+            json!({ "invoiceId": text, "customerId": text, "amount": 150_000, "subscriberIds": [text] })
         );
         let paid = EnduserInvoicePaid { invoice, customer, amount };
-        assert_eq!(stored(&paid), json!({ "invoice": text, "customer": text, "amount": 150_000 }));
+        assert_eq!(stored(&paid), json!({ "invoiceId": text, "customerId": text, "amount": 150_000 }));
         assert_eq!(
             stored(&InvoiceOverdue { invoice: SaasInvoiceId::from_uuid(id) }),
-            json!({ "invoice": text })
+            json!({ "invoiceId": text })
         );
         let sync = RouterSyncComplete { router: RouterId::from_uuid(id), changed: 2, learnt: 1 };
-        assert_eq!(stored(&sync), json!({ "router": text, "changed": 2, "learnt": 1 }));
+        assert_eq!(stored(&sync), json!({ "routerId": text, "changed": 2, "learnt": 1 }));
         let outage = OutageId::from_uuid(id);
         let trigger = OutageTrigger { outage, node_kind: NodeKind::Odp, node: id };
-        assert_eq!(stored(&trigger), json!({ "outage": text, "nodeKind": "odp", "node": text }));
-        assert_eq!(stored(&OutageResolve { outage }), json!({ "outage": text }));
+        assert_eq!(stored(&trigger), json!({ "outageId": text, "nodeKind": "odp", "nodeId": text }));
+        assert_eq!(stored(&OutageResolve { outage }), json!({ "outageId": text }));
     }
 }

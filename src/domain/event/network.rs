@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct RouterSyncComplete {
     /// Which.
+    #[serde(rename = "routerId")]
     pub router: RouterId,
     /// Settings that were put right.
     pub changed: u32,
@@ -40,8 +41,10 @@ pub struct AttemptSample {
     /// When.
     pub at: Timestamp,
     /// Through which router.
+    #[serde(rename = "routerId")]
     pub router: RouterId,
     /// The subscriber, when the name was found.
+    #[serde(rename = "subscriberId")]
     pub subscriber: Option<SubscriberId>,
     /// The user name, its first 47 octets.
     pub username: String,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct InvoiceOverdue {
     /// Which.
+    #[serde(rename = "invoiceId")]
     pub invoice: SaasInvoiceId,
 }
 

@@ -9,6 +9,7 @@ use super::super::subscriber::OverlayReason;
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct SubscriberIsolated {
     /// Whom.
+    #[serde(rename = "subscriberId")]
     pub subscriber: SubscriberId,
     /// Why.
     pub reason: OverlayReason,
@@ -22,6 +23,7 @@ impl Event for SubscriberIsolated {
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct SubscriberLifted {
     /// Whom.
+    #[serde(rename = "subscriberId")]
     pub subscriber: SubscriberId,
     /// Which reason.
     pub reason: OverlayReason,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RouterCreated {
     /// Which.
+    #[serde(rename = "routerId")]
     pub router: RouterId,
 }
 
@@ -19,6 +20,7 @@ impl Event for RouterCreated {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RouterDeleted {
     /// Which.
+    #[serde(rename = "routerId")]
     pub router: RouterId,
 }
 

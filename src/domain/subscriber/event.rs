@@ -11,6 +11,7 @@ macro_rules! events {
         #[derive(Clone, Debug, Serialize, Deserialize)]
         pub struct $name {
             /// Which.
+            #[serde(rename = "subscriberId")]
             pub subscriber: SubscriberId,
             $($(#[$field_doc])* pub $field: $type,)*
         }
@@ -33,8 +34,10 @@ events! {
     /// A subscriber has another plan.
     SubscriberPlanChanged = "subscriber_plan_changed" {
         /// The plan before.
+        #[serde(rename = "fromPlanId")]
         from: PlanId,
         /// The plan now.
+        #[serde(rename = "toPlanId")]
         to: PlanId,
     }
     /// A subscriber was removed.

@@ -9,6 +9,7 @@ use super::IsolationReason;
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct TenantCreated {
     /// Which.
+    #[serde(rename = "tenantId")]
     pub tenant: TenantId,
 }
 

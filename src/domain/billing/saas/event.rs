@@ -11,6 +11,7 @@ macro_rules! events {
         #[derive(Clone, Debug, Serialize, Deserialize)]
         pub struct $name {
             /// Which.
+            #[serde(rename = "invoiceId")]
             pub invoice: SaasInvoiceId,
         }
 

@@ -10,8 +10,10 @@ use super::super::{Tenant, UpdateError, store, update::change};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TenantPlanChanged {
     /// The plan before.
+    #[serde(rename = "fromPlanId")]
     pub from: SaasPlanId,
     /// The plan now.
+    #[serde(rename = "toPlanId")]
     pub to: SaasPlanId,
 }
 

@@ -16,6 +16,7 @@ use super::{
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SaasPlanChanged {
     /// Which.
+    #[serde(rename = "planId")]
     pub plan: SaasPlanId,
 }
 

@@ -118,7 +118,7 @@ async fn a_tenant_has_exactly_one_plan(db: TestDb) {
     assert_eq!(limit::state(&mut conn, &scope, Limit::Subscribers).await.unwrap().maximum, None);
     let events = events_after(&mut conn, tenant.id, 0, 10).await.unwrap();
     assert_eq!(events[1].kind, "tenant_plan_changed");
-    assert_eq!(events[1].body["to"], pro.id.to_string());
+    assert_eq!(events[1].body["toPlanId"], pro.id.to_string());
     assert_eq!(events.len(), 2, "giving the same plan again is nothing");
     let trail =
         audit::list(&mut conn, &scope, &audit::Filter::default(), &PageRequest::new(None, None)).await;
