@@ -1,5 +1,5 @@
 //! Events: how long from a commit until its reaction has done its work (its own commit follows), and how many a second, with
-//! an empty and with a long stream.
+//! an empty and with a long stream, and beside a reaction that panics at each event of one tenant.
 //!
 //! `cargo bench -p rrnetd-foundation --bench event -- [EVENTS]`: events that lie in the stream beforehand, 20,000 unless said;
 //! the whole is 10,000,000 (some minutes and 3 GB a database); `-- --smoke` is a few seconds, for whether all works. PostgreSQL is the server of `TEST_DATABASE_URL`; say whether
@@ -93,6 +93,19 @@ impl Subscriber for Counter {
     }
 }
 
+/// Panics at each event of one tenant.
+struct Panicking(TenantId);
+
+impl Subscriber for Panicking {
+    const NAME: &'static str = "bench.panicking";
+    const KINDS: &'static [Kind] = &[Kind::of::<Happened>()];
+
+    async fn handle(&self, _: &mut Tx, _: &Scope, envelope: &Envelope) -> Result<(), Failure> {
+        assert!(envelope.tenant != self.0, "as it is meant to be");
+        Ok(())
+    }
+}
+
 fn main() {
     let size = Size::of_arguments();
     on_sqlite(move |db| measure("SQLite", db, size));
@@ -109,14 +122,23 @@ async fn measure(name: &'static str, test: TestDb, size: Size) {
     fill(&db, &long, size.events).await;
     let short: Vec<Scope> = (0..TENANTS).map(scope).collect();
     let (told, mut heard) = mpsc::unbounded_channel();
-    let subscribers = Subscribers::new().with(Counter(told));
+    let stricken = scope(0);
+    let subscribers = Subscribers::new().with(Counter(told)).with(Panicking(stricken.tenant()));
     let dispatcher = Dispatcher::new(db.clone(), Clock::system(), subscribers, Settings::of(&db));
     dispatcher.register().await.unwrap();
     let stop = CancellationToken::new();
     let running = tokio::spawn(dispatcher.run(stop.clone()));
-    let mut results = [const { (Vec::new(), Vec::new(), Vec::new()) }; 2];
-    for _ in 0..size.rounds {
-        for (scopes, result) in [&short, &long].into_iter().zip(&mut results) {
+    let mut results = [const { (Vec::new(), Vec::new(), Vec::new()) }; 3];
+    for round in 0..2 * size.rounds {
+        // In the second half one tenant's events wait for a reaction that panics, and more of them come.
+        let sets: &[(&[Scope], usize)] =
+            if round < size.rounds { &[(&short, 0), (&long, 1)] } else { &[(&short, 2)] };
+        if round >= size.rounds {
+            publish(&db, &stricken, round).await;
+            heard.recv().await.unwrap();
+        }
+        for &(scopes, result) in sets {
+            let result = &mut results[result];
             let mut ways = ways(&db, scopes, &mut heard, size.timed).await;
             ways.sort_unstable();
             result.0.push(ways[size.timed / 2]);
@@ -126,13 +148,14 @@ async fn measure(name: &'static str, test: TestDb, size: Size) {
     }
     stop.cancel();
     running.await.unwrap();
-    for ((p50, p99, rates), stream) in results.iter_mut().zip(["an empty stream", "a long stream"]) {
+    let streams = ["an empty stream", "a long stream", "beside a panic"];
+    for ((p50, p99, rates), stream) in results.iter_mut().zip(streams) {
         p50.sort_unstable();
         p99.sort_unstable();
         rates.sort_by(f64::total_cmp);
         let before = if stream == "a long stream" { size.events } else { 0 };
         println!(
-            "{name}, {before:>8} events before: commit to reaction p50 {:?}, p99 {:?}; {:.0} events/s published and handled",
+            "{name}, {stream}, {before:>8} events before: commit to reaction p50 {:?}, p99 {:?}; {:.0} events/s published and handled",
             p50[size.rounds / 2],
             p99[size.rounds / 2],
             rates[size.rounds / 2]
