@@ -52,9 +52,10 @@ impl From<LimitReached> for Problem {
             maximum: i64,
             addon: Option<&'static str>,
         }
-        let LimitReached { limit, used, maximum } = reached;
-        let addon = limit.addon();
+        let LimitReached { limit, used, maximum, is_overridden } = reached;
+        let addon = limit.addon().filter(|_| !is_overridden);
         let detail = match addon {
+            None if is_overridden => format!("{reached}; the platform has set it, and can raise it"),
             Some(addon) => format!("{reached}; the add-on {addon} raises it"),
             None => format!("{reached}; a larger plan raises it"),
         };

@@ -75,6 +75,17 @@ async fn bulk_work_stops_at_the_limit(db: TestDb) {
     });
     let one = rig.post("/api/v1/subscribers").token(&tenant.owner).json(&body).send().await;
     assert_eq!(one.problem("limit_reached")["limit"]["addon"], "extra_user_pack");
+    let fixed = json!({ "limit": "radius.max_users", "maximum": 2, "reason": "uji" });
+    let path = format!("/api/v1/tenants/{}/limits", tenant.id);
+    rig.post(&path).token(&admin).json(&fixed).send().await.expect(200);
+    let problem = rig
+        .post("/api/v1/subscribers")
+        .token(&tenant.owner)
+        .json(&body)
+        .send()
+        .await
+        .problem("limit_reached");
+    assert_eq!(problem["limit"]["addon"], Value::Null, "it would be bought for nothing");
     // An ended service takes no place, and gives none back when it is removed.
     let id = applied["applied"]["made"][0]["id"].as_str().unwrap();
     let path = format!("/api/v1/subscribers/{id}");

@@ -81,7 +81,12 @@ pub async fn check(conn: &mut Conn, scope: &Scope, octets: &[u8]) -> Result<Chec
     let places = limit::state(conn, scope, Limit::Subscribers).await?;
     if let Some(maximum) = places.maximum {
         let free = usize::try_from(maximum.saturating_sub(places.used)).unwrap_or(0);
-        let reached = LimitReached { limit: places.limit, used: places.used.max(maximum), maximum };
+        let reached = LimitReached {
+            limit: places.limit,
+            used: places.used.max(maximum),
+            maximum,
+            is_overridden: places.overridden,
+        };
         for draft in ready.drain(free.min(ready.len())..) {
             findings.add(draft.line, "username", reached.to_string());
         }

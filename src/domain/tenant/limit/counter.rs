@@ -15,6 +15,8 @@ pub struct LimitReached {
     pub used: i64,
     /// Places that there are.
     pub maximum: i64,
+    /// The super admin has set the maximum: no plan and no add-on raises it.
+    pub is_overridden: bool,
 }
 
 /// Why no place is given.
@@ -82,9 +84,8 @@ pub async fn give_back(tx: &mut Tx, scope: &Scope, limit: Limit, places: u32) ->
 async fn look(tx: &mut Tx, scope: &Scope, limit: Limit) -> db::Result<(u32, Option<LimitReached>)> {
     let used = store::limit::lock(tx, scope, limit).await?;
     // Read behind the lock: who waited for it sees what changed meanwhile.
-    let Some(maximum) = store::limit::maximum(tx, scope, limit).await?.get() else {
-        return Ok((u32::MAX, None));
-    };
+    let said = store::limit::maximum(tx, scope, limit).await?;
+    let Some(maximum) = said.get() else { return Ok((u32::MAX, None)) };
     let free = u32::try_from(maximum.saturating_sub(used).max(0)).unwrap_or(u32::MAX);
-    Ok((free, Some(LimitReached { limit, used, maximum })))
+    Ok((free, Some(LimitReached { limit, used, maximum, is_overridden: said.overridden.is_some() })))
 }

@@ -44,7 +44,7 @@ async fn places_are_taken_and_given_back(db: TestDb) {
     take(&mut tx, &scope, Limit::Odps, 2).await.unwrap();
     let refused = take(&mut tx, &scope, Limit::Odps, 1).await;
     let Err(TakeError::Reached(reached)) = refused else { panic!("{refused:?}") };
-    assert_eq!(reached, LimitReached { limit: Limit::Odps, used: 2, maximum: 2 });
+    assert_eq!(reached, LimitReached { limit: Limit::Odps, used: 2, maximum: 2, is_overridden: true });
     // The transaction is still good.
     give_back(&mut tx, &scope, Limit::Odps, 1).await.unwrap();
     take(&mut tx, &scope, Limit::Odps, 1).await.unwrap();
