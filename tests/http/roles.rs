@@ -59,6 +59,14 @@ async fn programs_give_no_more_than_they_have(db: TestDb) {
     rig.post("/api/v1/users").token(program).json(&owner).send().await.problem("person_required");
     let role = json!({ "name": "x", "permissions": ["router.secret"] });
     rig.post("/api/v1/roles").token(program).json(&role).send().await.problem("rank_too_low");
+    let role = json!({ "name": "HR", "permissions": ["user.write"] });
+    let made = rig.post("/api/v1/roles").token(program).json(&role).send().await.expect(201);
+    let user = json!({ "login": "ani", "name": "Ani", "role": "custom", "roleId": made["id"], "password": PASSWORD });
+    rig.post("/api/v1/users").token(&tenant.owner).json(&user).send().await.expect(201);
+    let more = json!({ "name": "HR", "permissions": ["user.write", "role.write"] });
+    let path = format!("/api/v1/roles/{}", made["id"].as_str().unwrap());
+    let change = rig.put(&path).token(program).header("if-match", "*").json(&more);
+    change.send().await.problem("person_required");
     let me = rig.get("/api/v1/me").token(&tenant.owner).send().await.expect(200);
     let path = format!("/api/v1/users/{}/password", me["user"]["id"].as_str().unwrap());
     rig.post(&path).token(program).send().await.problem("person_required");

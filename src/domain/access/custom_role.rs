@@ -1,10 +1,12 @@
 //! Roles of a tenant's own making: sets of permissions with a name.
 //!
-//! Nobody puts a permission into a role that the own authority lacks, nor changes a role that has one. A change holds from
-//! the next request of everybody who has the role on: what a role allows is read with each request.
+//! Nobody puts a permission into a role that the own authority lacks, nor changes a role that has one, nor one of the own
+//! standing: the rule that holds for people holds for what they get by a role. A program gives people nothing, who would keep
+//! it when its token is gone. A change holds from the next request of everybody who has the role on: what a role allows is
+//! read with each request.
 
 use base::{
-    RoleId, Scope, Timestamp,
+    Actor, RoleId, Scope, Timestamp,
     page::{Page, PageRequest},
 };
 use foundation::{Conn, Tx, audit, db};
@@ -12,7 +14,7 @@ use serde::Serialize;
 
 use super::{
     super::values::{Invalid, Stale, Version, invalid::ensure, text},
-    Permission, Permissions, Role, store,
+    Authority, Permission, Permissions, Role, store,
 };
 
 /// A role of a tenant's own making.
@@ -61,6 +63,12 @@ pub enum RoleError {
     /// The caller lacks a permission that the role has, or is to have.
     #[error("nobody can give a permission that is not the own: {}", .0.as_str())]
     NotAllowed(Permission),
+    /// The role is, or would be, of the caller's own standing or a higher one.
+    #[error("a {0} may not make, change or remove a role of this standing")]
+    Outranked(Role),
+    /// A program asks, whose own token may end tomorrow.
+    #[error("a program adds nothing to a role that people have: they would keep it when its token is gone")]
+    ByProgram,
     /// People have it.
     #[error("{0} people have the role")]
     InUse(i64),
@@ -69,17 +77,17 @@ pub enum RoleError {
     Database(#[from] db::Error),
 }
 
-/// Makes a role, by somebody who has the permissions `own`.
+/// Makes a role, by somebody who is and may do what `manager` says.
 ///
 /// # Errors
 /// As [`RoleError`] says.
 pub async fn create_role(
     tx: &mut Tx,
     scope: &Scope,
-    own: Permissions,
+    manager: &Authority,
     spec: RoleSpec,
 ) -> Result<CustomRole, RoleError> {
-    let name = checked(own, &spec)?;
+    let name = checked(manager, &spec)?;
     let now = scope.now();
     let role = CustomRole {
         id: RoleId::generate(now),
@@ -119,14 +127,14 @@ pub async fn list_roles(
     Ok(Page::cut(rows, request, |role| role.id.to_string()))
 }
 
-/// Changes a role, by somebody who has the permissions `own`: those that it has and those that it gets among them.
+/// Changes a role, by somebody who is and may do what `manager` says: it manages the role as it was and as it is to be.
 ///
 /// # Errors
 /// As [`RoleError`] says.
 pub async fn update_role(
     tx: &mut Tx,
     scope: &Scope,
-    own: Permissions,
+    manager: &Authority,
     id: RoleId,
     seen: Option<Version>,
     spec: RoleSpec,
@@ -135,8 +143,8 @@ pub async fn update_role(
     store::role::hold_alone(tx, scope, id).await?;
     let before = load_role(tx, scope, id).await?;
     before.version.expect(seen)?;
-    allow(own, before.permissions)?;
-    let name = checked(own, &spec)?;
+    allow(manager, before.permissions)?;
+    let name = checked(manager, &spec)?;
     let mut after = CustomRole { name, permissions: spec.permissions, ..before.clone() };
     if after == before {
         return Ok(before);
@@ -144,21 +152,33 @@ pub async fn update_role(
     if after.name != before.name && store::role::name_is_taken(tx, scope, id, &after.name).await? {
         return Err(RoleError::NameTaken);
     }
+    let by_program = matches!(scope.act().actor, Actor::Token(_));
+    if by_program
+        && !before.permissions.include(after.permissions)
+        && store::role::people(tx, scope, id).await? > 0
+    {
+        return Err(RoleError::ByProgram);
+    }
     (after.version, after.updated_at) = (before.version.next(), scope.now());
     store::role::update(tx, scope, &after).await?;
     tx.audit(scope, audit::Entry::new("role.update", "role", id).before(&before).after(&after));
     Ok(after)
 }
 
-/// Removes a role that nobody has.
+/// Removes a role that nobody has and `manager` manages.
 ///
 /// # Errors
 /// As [`RoleError`] says.
-pub async fn delete_role(tx: &mut Tx, scope: &Scope, own: Permissions, id: RoleId) -> Result<(), RoleError> {
+pub async fn delete_role(
+    tx: &mut Tx,
+    scope: &Scope,
+    manager: &Authority,
+    id: RoleId,
+) -> Result<(), RoleError> {
     // Held alone, so that nobody gets it while they are counted.
     store::role::hold_alone(tx, scope, id).await?;
     let role = load_role(tx, scope, id).await?;
-    allow(own, role.permissions)?;
+    allow(manager, role.permissions)?;
     let people = store::role::people(tx, scope, id).await?;
     if people > 0 {
         return Err(RoleError::InUse(people));
@@ -169,20 +189,21 @@ pub async fn delete_role(tx: &mut Tx, scope: &Scope, own: Permissions, id: RoleI
 }
 
 /// The role's name, when name and permissions can be accepted.
-fn checked(own: Permissions, spec: &RoleSpec) -> Result<String, RoleError> {
+fn checked(manager: &Authority, spec: &RoleSpec) -> Result<String, RoleError> {
     ensure(spec.permissions != Permissions::NONE, "permissions", "must not be empty")?;
     ensure(
         Role::Owner.permissions().include(spec.permissions),
         "permissions",
         "a tenant's role cannot allow what is the platform's",
     )?;
-    allow(own, spec.permissions)?;
+    allow(manager, spec.permissions)?;
     Ok(text::required("name", &spec.name, text::MAX_NAME)?)
 }
 
-fn allow(own: Permissions, wanted: Permissions) -> Result<(), RoleError> {
-    wanted
-        .iter()
-        .find(|permission| !own.allow(*permission))
-        .map_or(Ok(()), |missing| Err(RoleError::NotAllowed(missing)))
+fn allow(manager: &Authority, wanted: Permissions) -> Result<(), RoleError> {
+    if let Some(missing) = wanted.iter().find(|permission| !manager.permissions.allow(*permission)) {
+        return Err(RoleError::NotAllowed(missing));
+    }
+    let role = Authority { role: Role::Custom, permissions: wanted };
+    if manager.manages(&role) { Ok(()) } else { Err(RoleError::Outranked(manager.role)) }
 }

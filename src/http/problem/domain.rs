@@ -133,7 +133,10 @@ impl From<RoleError> for Problem {
             RoleError::Stale(stale) => stale.into(),
             RoleError::Invalid(invalid) => invalid.into(),
             RoleError::NameTaken => Self::new(Code::NameTaken).field("name", error.to_string()),
-            RoleError::NotAllowed(_) => Self::new(Code::RankTooLow).detail(error.to_string()),
+            RoleError::NotAllowed(_) | RoleError::Outranked(_) => {
+                Self::new(Code::RankTooLow).detail(error.to_string())
+            }
+            RoleError::ByProgram => Self::new(Code::PersonRequired).detail(error.to_string()),
             RoleError::InUse(_) => Self::new(Code::InUse).detail(error.to_string()),
             RoleError::Database(error) => error.into(),
         }

@@ -3,7 +3,7 @@
 use super::{Code, Problem};
 use crate::domain::{
     addon::{self, CatalogueError, DecideError, OrderError, UnitsError},
-    billing::saas::{self, ChangePlanError, IsolateError, IssueError, SettleError},
+    billing::saas::{self, ChangePlanError, IsolateError, IssueError, SetStatusError, SettleError},
     tenant::{SettingsError, saas_plan},
 };
 
@@ -170,6 +170,16 @@ impl From<IsolateError> for Problem {
             IsolateError::NothingUnpaid => Self::new(Code::NotPossible).detail(error.to_string()),
             IsolateError::Update(error) => error.into(),
             IsolateError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<SetStatusError> for Problem {
+    fn from(error: SetStatusError) -> Self {
+        match error {
+            SetStatusError::Update(error) => error.into(),
+            SetStatusError::Amount(_) => Self::new(Code::NotPossible).detail(error.to_string()),
+            SetStatusError::Database(error) => error.into(),
         }
     }
 }

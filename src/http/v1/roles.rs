@@ -71,7 +71,7 @@ async fn create(cx: CallContext, creation: Creation<RoleBody>) -> Result<Created
     if let Some(answer) = creation.once.claim(&mut tx, &cx.scope).await? {
         return Ok(answer);
     }
-    let role = access::create_role(&mut tx, &cx.scope, cx.caller.permissions, creation.body.into()).await?;
+    let role = access::create_role(&mut tx, &cx.scope, &cx.caller.authority(), creation.body.into()).await?;
     let answer = creation.once.keep(&mut tx, &cx.scope, &role).await?;
     tx.commit().await?;
     Ok(answer)
@@ -88,7 +88,8 @@ async fn load(cx: CallContext, Id(id): Id<RoleId>) -> Result<Versioned<CustomRol
     Ok(Versioned(role.version, role))
 }
 
-/// Changes a role. In force at the next request of everybody who has it.
+/// Changes a role below the own. In force at the next request of everybody who has it. A program adds nothing to a role that
+/// people have.
 #[utoipa::path(
     put, path = "/api/v1/roles/{id}", tag = "people", params(("id" = RoleId, Path)), request_body = RoleBody,
     responses(
@@ -102,9 +103,9 @@ async fn update(
     IfMatch(seen): IfMatch,
     Body(body): Body<RoleBody>,
 ) -> Result<Versioned<CustomRole>, Problem> {
-    let own = cx.caller.permissions;
+    let own = cx.caller.authority();
     let mut tx = cx.begin().await?;
-    let role = access::update_role(&mut tx, &cx.scope, own, id, seen, body.into()).await?;
+    let role = access::update_role(&mut tx, &cx.scope, &own, id, seen, body.into()).await?;
     tx.commit().await?;
     Ok(Versioned(role.version, role))
 }
@@ -116,7 +117,7 @@ async fn update(
 )]
 async fn delete(cx: CallContext, Id(id): Id<RoleId>) -> Result<StatusCode, Problem> {
     let mut tx = cx.begin().await?;
-    access::delete_role(&mut tx, &cx.scope, cx.caller.permissions, id).await?;
+    access::delete_role(&mut tx, &cx.scope, &cx.caller.authority(), id).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

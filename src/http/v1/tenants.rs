@@ -154,7 +154,7 @@ async fn set_status(
             saas::isolate(&mut tx, &cx.platform, id).await?
         }
         (TenantStatus::Isolated, _) | (_, None) => {
-            tenant::set_status(&mut tx, &cx.platform, id, body.status).await?
+            saas::set_status(&mut tx, &cx.platform, id, body.status).await?
         }
         (_, Some(_)) => {
             return Err(Problem::new(Code::InvalidBody).field("isolation", "is for the status isolated"));

@@ -8,7 +8,7 @@ use crate::domain::{
     addon::{self, ChargeError},
     tenant::{
         self, Tenant, TenantStatus, UpdateError,
-        saas_plan::{self, AssignError, Cycle},
+        saas_plan::{self, AssignError},
     },
 };
 
@@ -75,8 +75,7 @@ pub async fn change_plan(
         }
     }
     plan_charge::even_out(tx, &scope, (&from, &to), &calendar, today).await?;
-    if after.standing == TenantStatus::Active && today == calendar.period(Cycle::Monthly, today).last() {
-        // The round of the month's last day may be over, and the next month's invoice looks back at no day.
+    if after.standing == TenantStatus::Active && plan_charge::is_last_day(&calendar, today) {
         plan_charge::charge_cycle(tx, &scope, &to, &calendar, today).await?;
     }
     Ok(after)

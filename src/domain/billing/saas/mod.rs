@@ -1,6 +1,6 @@
 //! What a tenant owes the platform: invoices for its plan and its add-ons.
 //!
-//! `account` how far the plan is charged · `plan_charge`, `change_plan` what it costs · `issue` makes an invoice · `settle` it is paid, or void · `isolate` who does not pay is locked out, and comes in again ·
+//! `account` how far the plan is charged · `plan_charge`, `change_plan` what it costs · `issue` makes an invoice · `settle` it is paid, or void · `set_status` when a tenant becomes active · `isolate` who does not pay is locked out, and comes in again ·
 //! `lock` what is told to who is locked out · `round` what is due on one of a tenant's days · `jobs` does that for all.
 
 mod account;
@@ -12,6 +12,7 @@ pub mod jobs;
 mod lock;
 mod plan_charge;
 mod round;
+mod set_status;
 mod settle;
 mod store;
 
@@ -29,6 +30,7 @@ pub use isolate::{IsolateError, isolate};
 pub use issue::{IssueError, issue};
 pub use lock::{PanelLock, UnpaidInvoice, panel_lock, unpaid};
 use serde::Serialize;
+pub use set_status::{SetStatusError, set_status};
 pub use settle::{SettleError, pay, void};
 
 use super::super::values::{Day, Invalid, Version};

@@ -16,6 +16,12 @@ use crate::domain::{
     values::Day,
 };
 
+/// Whether what begins today must be charged at once: the round of a month's last day may be over, and the next month's invoice
+/// looks back at no day.
+pub(super) fn is_last_day(calendar: &Calendar, today: Day) -> bool {
+    today == calendar.period(Cycle::Monthly, today).last()
+}
+
 /// Charges what is not charged of the plan's cycle that `today` lies in. A free plan costs nothing, and nothing is recorded.
 pub(super) async fn charge_cycle(
     tx: &mut Tx,

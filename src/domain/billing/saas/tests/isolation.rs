@@ -76,7 +76,7 @@ async fn a_payment_takes_unpaid_away_and_nothing_else(db: TestDb) {
     let events = events_after(&mut conn, id, 2, 20).await.unwrap();
     let told: Vec<(&str, &serde_json::Value)> =
         events.iter().map(|event| (event.kind.as_str(), &event.body)).collect();
-    let invoice = serde_json::json!({ "invoice": november.id });
+    let invoice = serde_json::json!({ "invoiceId": november.id });
     assert_eq!(
         told[told.len() - 5..],
         [

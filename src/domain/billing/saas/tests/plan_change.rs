@@ -20,6 +20,7 @@ foundation::battery! {
     days_that_no_invoice_asked_for_are_charged_once,
     a_free_month_that_has_an_invoice_is_charged_from_the_change_on,
     the_last_day_of_a_free_month_is_charged,
+    who_becomes_active_on_a_month_s_last_day_is_charged_for_it,
     a_year_is_left_for_a_month_and_the_other_way_round,
     a_void_invoice_and_a_change_go_together,
     a_void_invoice_of_an_earlier_month_is_asked_for_again_in_any_order,
@@ -206,6 +207,37 @@ async fn the_last_day_of_a_free_month_is_charged(db: TestDb) {
     assert_eq!(open(&db, id).await.iter().map(|(_, amount)| amount).sum::<i64>(), 9_677, "and once");
     let january = round("2027-01-01").await.unwrap();
     assert_eq!((january.iter().sum::<i64>(), january.last()), (309_677, Some(&300_000)));
+}
+
+async fn who_becomes_active_on_a_month_s_last_day_is_charged_for_it(db: TestDb) {
+    let id = a_tenant(&db).await;
+    let round = async |day: &str| {
+        let mut tx = db.begin().await.unwrap();
+        let done = go_round(&mut tx, &on(&db, day), id, &PlatformSettings::default()).await.unwrap();
+        tx.commit().await.unwrap();
+        done.issued.map(|invoice| lines(&invoice))
+    };
+    let set = async |day: &str, status| {
+        let mut tx = db.begin().await.unwrap();
+        super::super::set_status(&mut tx, &on(&db, day), id, status).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    assert_eq!(round("2026-11-30").await, None, "on trial");
+    for status in [TenantStatus::Active, TenantStatus::Disabled, TenantStatus::Active, TenantStatus::Active] {
+        set("2026-11-30", status).await;
+        assert_eq!(open(&db, id).await, [("pro, 2026-11-30 – 2026-11-30".to_owned(), 10_000)], "once");
+    }
+    assert_eq!(round("2026-12-01").await, Some(vec![10_000, 300_000]));
+    set("2026-12-02", TenantStatus::Disabled).await;
+    assert_eq!(round("2027-01-31").await, None);
+    // Before the round of the day it is the same, and on any other day the round charges.
+    set("2027-02-28", TenantStatus::Active).await;
+    assert_eq!(round("2027-02-28").await, Some(vec![10_714]), "one day of 28: the days before were free");
+    set("2027-03-01", TenantStatus::Disabled).await;
+    assert_eq!(round("2027-03-01").await, None);
+    set("2027-03-01", TenantStatus::Active).await;
+    assert_eq!(open(&db, id).await, []);
+    assert_eq!(round("2027-03-02").await, Some(vec![300_000]));
 }
 
 async fn a_year_is_left_for_a_month_and_the_other_way_round(db: TestDb) {
