@@ -76,6 +76,11 @@ fn word(text: &str) -> String {
     if text.bytes().all(is_plain) { text.to_owned() } else { quoted(text) }
 }
 
+/// The subscriber's router at home, as a PPPoE server tells of it.
+const DEVICE: &str = "NAS-Port = 1, Calling-Station-Id = \"02:00:00:00:00:01\"";
+/// That of the isolated subscriber.
+const OTHER_DEVICE: &str = "NAS-Port = 2, Calling-Station-Id = \"02:00:00:00:00:02\"";
+
 /// A string for radclient's input.
 fn attribute(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
@@ -137,28 +142,30 @@ fn greet(daemon: &Daemon, welcome: &Welcome, data: &Path, config: &Path) {
     lines.push(
         "Try these in another terminal (radclient is in Debian's package freeradius-utils):".to_owned(),
     );
-    let auth = |title: &str, expected: &str, user: &str, password: &str| {
+    // A session counts against the plan's limit, but not for the same device: it has lost the old one, and dials again.
+    let auth = |title: &str, expected: &str, user: &str, password: &str, device: &str| {
         let attributes = format!(
             "User-Name = {}, User-Password = {}, Service-Type = Framed-User, Framed-Protocol = PPP, \
-             NAS-Port-Type = Ethernet, NAS-Identifier = \"demo\", Message-Authenticator = 0x00",
+             NAS-Port-Type = Ethernet, {device}, NAS-Identifier = \"demo\", Message-Authenticator = 0x00",
             attribute(user),
             attribute(password)
         );
         format!("\n# {title}: {expected}\n{}", radclient(&attributes, authentication, "auth", secret))
     };
     let (user, password) = (&welcome.user.0, welcome.user.1.expose());
-    lines.push(auth("A subscriber logs in", "Access-Accept with the plan's speed", user, password));
-    lines.push(auth("A wrong password", "Access-Reject", user, "wrong"));
+    lines.push(auth("A subscriber logs in", "Access-Accept with the plan's speed", user, password, DEVICE));
+    lines.push(auth("A wrong password", "Access-Reject", user, "wrong", DEVICE));
     let (isolated, isolated_password) = (&welcome.isolated.0, welcome.isolated.1.expose());
     lines.push(auth(
         "An isolated subscriber",
         "Access-Accept, slow and on the address list isolir",
         isolated,
         isolated_password,
+        OTHER_DEVICE,
     ));
     let attributes = format!(
         "Acct-Status-Type = Start, User-Name = {}, Acct-Session-Id = \"81000001\", Framed-IP-Address = 10.10.0.2, \
-         NAS-Identifier = \"demo\", NAS-Port-Type = Ethernet",
+         {DEVICE}, NAS-Identifier = \"demo\", NAS-Port-Type = Ethernet",
         attribute(user)
     );
     lines.push(format!(

@@ -21,6 +21,14 @@ use crate::{
 fn the_printed_lines_behave_as_printed() {
     let (_home, folder) = home();
     let daemon = Daemon::quickstart(&folder, &[]);
+    printed_lines(&daemon);
+    // Whoever pastes them again, or after the next start, sees the same: the session of the last line is still open.
+    printed_lines(&daemon);
+    assert!(daemon.terminate().success());
+    printed_lines(&Daemon::quickstart(&folder, &[]));
+}
+
+fn printed_lines(daemon: &Daemon) {
     let lines: Vec<&str> = daemon.greeting.lines().filter(|line| line.starts_with("echo ")).collect();
     let [accept, reject, isolated, accounting] = lines[..] else { panic!("four lines: {lines:?}") };
 

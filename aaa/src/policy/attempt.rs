@@ -112,6 +112,8 @@ base::text_enum! {
         NoPassword = "no_password",
         /// Two kinds of password, or one that is broken.
         ConflictingPasswords = "conflicting_passwords",
+        /// It answers a challenge of somebody else's: none is ever sent from here (RFC 2865 §5.24).
+        UnknownState = "unknown_state",
         /// EAP is not offered.
         MethodNotOffered = "method_not_offered",
         /// The password is wrong.

@@ -125,6 +125,9 @@ impl Policy {
             Credential::Eap => return Err(reject(Outcome::MethodNotOffered)),
             Credential::Pap(_) | Credential::Chap(_) | Credential::MsChap1(_) | Credential::MsChap2(_) => {}
         }
+        if request.index.state().is_some() {
+            return Err(reject(Outcome::UnknownState));
+        }
         if !self.directory.ready() {
             return Err(DropReason::DirectoryIncomplete.into());
         }

@@ -146,6 +146,11 @@ fn two_methods_or_none_are_no_proof() {
     assert_eq!(world.reason(&none), Outcome::NoPassword);
     let state = access(|packet| pppoe(packet, "budi", MAC)?.octets(AttributeType::STATE, b"unknown"));
     assert_eq!(world.reason(&state), Outcome::NoPassword, "RFC 2865 §5.24: we gave no State");
+    let answer = access(|packet| {
+        let packet = pppoe(packet, "budi", MAC)?.user_password(b"rahasia", &secret())?;
+        packet.octets(AttributeType::STATE, b"unknown")
+    });
+    assert_eq!(world.reason(&answer), Outcome::UnknownState, "nor is it taken with the right password");
     let nameless = access(|packet| {
         packet
             .u32(AttributeType::FRAMED_PROTOCOL, FramedProtocol::PPP.0)?
