@@ -37,6 +37,7 @@ const COUNTERS: &[&str] = &[
     "rrnetd_event_dispatch_failures_total",
     "rrnetd_event_trimmed_total",
     "rrnetd_isolir_failures_total",
+    "rrnetd_isolir_gone_sessions_total",
     "rrnetd_journal_bytes_total",
     "rrnetd_journal_damaged_records_total",
     "rrnetd_journal_failures_total",

@@ -1,6 +1,13 @@
 //! Takes up what the database and the journal hold: at the start, or when one is back that was away then.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use aaa::{
     journal::{Journal, Kind, Position},
@@ -8,6 +15,7 @@ use aaa::{
     policy::{FirstUse, Policy},
 };
 use base::DatabaseId;
+use foundation::db;
 use metrics::counter;
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +32,10 @@ pub(super) struct Late {
     pub(super) drain: session::Drain,
     /// The journal was not open when the rest was taken up.
     pub(super) is_journal_late: bool,
-    /// The database could not be reached then.
+    /// The database's sessions are not in the live table, or only some: it could not be reached then, or not be read.
     pub(super) is_database_late: bool,
+    /// Set once the live table has what the database and the journal hold.
+    pub(super) restored: Arc<AtomicBool>,
     /// The one that is awaited.
     pub(super) database: DatabaseId,
 }
@@ -35,7 +45,7 @@ impl Late {
     pub(super) async fn run(self, shutdown: CancellationToken) {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = self.catch_up() => {}
+            () = self.catch_up() => self.restored.store(true, Ordering::Release),
         }
         self.drain.run(shutdown).await;
     }
@@ -86,29 +96,34 @@ impl Late {
         }
         let Err(error) = restore_sessions(&self.drain, &self.live).await else { return true };
         counter!("rrnetd_drain_failures_total").increment(1);
-        tracing::warn!(error = &error as &dyn Error, "the journal cannot be applied yet");
+        tracing::warn!(error = &error as &dyn Error, "open sessions are not restored yet");
         false
     }
+}
+
+/// Why open sessions are not in the live table.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RestoreError {
+    /// None is.
+    #[error("the journal cannot be applied")]
+    Journal(#[from] session::DrainNowError),
+    /// Some may be.
+    #[error("open sessions are restored in part only")]
+    Partial(#[from] db::Error),
 }
 
 /// Puts the open sessions back into the live table, after the journal's records are applied that belong to them.
 ///
 /// # Errors
-/// When the journal cannot be applied, and no session was restored.
-pub(super) async fn restore_sessions(
-    drain: &session::Drain,
-    live: &Live,
-) -> Result<(), session::DrainNowError> {
+/// As [`RestoreError`] says; another call restores the rest.
+pub(super) async fn restore_sessions(drain: &session::Drain, live: &Live) -> Result<(), RestoreError> {
     // The records of a journal whose disk is away are taken up when it opens.
     if drain.journal.id().is_some() {
         drain.drain_now().await?;
     }
-    match housekeeping::restore_live(&drain.db, live, &drain.directory, &drain.clock).await {
-        Ok(0) => {}
-        Ok(sessions) => tracing::info!(sessions, "open sessions were restored"),
-        Err(error) => {
-            tracing::error!(error = &error as &dyn Error, "open sessions were restored in part only");
-        }
+    let sessions = housekeeping::restore_live(&drain.db, live, &drain.directory, &drain.clock).await?;
+    if sessions > 0 {
+        tracing::info!(sessions, "open sessions were restored");
     }
     Ok(())
 }

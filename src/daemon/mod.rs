@@ -35,7 +35,10 @@ pub mod rescue;
 pub mod state;
 mod tidy;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use aaa::net::{self, dynauth};
 use base::Clock;
@@ -151,12 +154,14 @@ impl Daemon {
         let mut tasks = JoinSet::new();
         let Some(writer) = state.writer.take() else { return Err(StartError::RunTwice) };
         tasks.spawn(state.feeder(&config, writer).run(background.clone()));
+        let restored = Arc::new(AtomicBool::new(false));
         let late = late::Late {
             policy: Arc::clone(&state.policy),
             live: Arc::clone(&state.live),
             drain: state.drain(),
             is_journal_late: state.journal.id().is_none(),
-            is_database_late: !state.reached,
+            is_database_late: !state.restored,
+            restored: Arc::clone(&restored),
             database: state.database,
         };
         tasks.spawn(late.run(background.clone()));
@@ -167,6 +172,7 @@ impl Daemon {
             sender: sender.sender(),
             clock: state.clock.clone(),
             source: config.radius.dynauth_address,
+            restored,
         };
         tasks.spawn(executor.run(background.clone()));
         let keeper = housekeeping::Housekeeping {

@@ -119,6 +119,8 @@ pub struct Opened {
     pub directory: Arc<Directory>,
     /// Its writer, until the feeder takes it.
     pub(super) writer: Option<DirectoryWriter>,
+    /// Whether the database's open sessions are among the live ones.
+    pub(super) restored: bool,
     /// Live sessions.
     pub live: Arc<Live>,
     /// The rules.
@@ -189,6 +191,7 @@ impl Opened {
             clock,
             directory,
             writer: Some(writer),
+            restored: false,
             live,
             policy,
             journal,
@@ -213,10 +216,14 @@ impl Opened {
             self.writer = Some(feeder.writer);
         }
         late::restore_first_uses(&self.journal, &self.policy);
-        if self.reached
-            && let Err(error) = late::restore_sessions(&self.drain(), &self.live).await
-        {
-            tracing::error!(error = &error as &dyn std::error::Error, "open sessions cannot be read");
+        if self.reached {
+            match late::restore_sessions(&self.drain(), &self.live).await {
+                Ok(()) => self.restored = true,
+                Err(error) => tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "open sessions cannot be read; it is tried again"
+                ),
+            }
         }
         let mut observer = Observer::new(
             self.db.clone(),

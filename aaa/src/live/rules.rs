@@ -66,7 +66,7 @@ base::text_enum! {
         Superseded = "superseded",
         /// The router restarted: Accounting-On or -Off, or a new boot counter in its session ids.
         RouterRestarted = "router_restarted",
-        /// No word of it for too long.
+        /// No word of it for too long, or its router was asked and knows it no more.
         Silent = "silent",
         /// The same device logged in anew: its Stop was lost.
         Replaced = "replaced",

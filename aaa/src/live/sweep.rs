@@ -7,7 +7,7 @@ use base::{Now, Timestamp};
 use super::{
     limits::{MISSED_INTERIMS, PATIENCE_WITHOUT_INTERIMS, SHARDS, SILENCE_SLACK},
     rules::EndCause,
-    session::{ClosedSession, Session},
+    session::{ClosedSession, LiveSession, Session},
     table::{Live, seconds},
 };
 use base::SubscriberId;
@@ -56,6 +56,19 @@ impl Session {
 }
 
 impl Live {
+    /// Ends a session by inference because its router says that it knows it no more (RFC 5176 §3.5, Error-Cause 503). False when it
+    /// is not in the table, or when something of it came since `known` was read: then it lives. A later packet of it opens it again.
+    pub fn presume_gone(&self, now: Now, known: &LiveSession) -> bool {
+        self.shards.iter().any(|shard| {
+            let mut shard = shard.lock();
+            let Some(slot) = shard.find(known.id) else { return false };
+            let is_meant = shard.get(slot).is_some_and(|session| {
+                session.router.id() == known.router && session.progress.updated <= known.updated
+            });
+            is_meant && self.take_out(&mut shard, slot, seconds(now), EndCause::Silent).is_some()
+        })
+    }
+
     /// Closes what is over in one shard.
     fn sweep_shard(&self, now: Now, place: usize, closed: &mut Vec<ClosedSession>) {
         let heard = seconds(now);

@@ -5,8 +5,18 @@
 //! generation in its Class.
 
 mod send;
+#[cfg(test)]
+mod tests;
 
-use std::{collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use aaa::{
     directory::Directory,
@@ -21,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::send::{Courier, Delivery};
 use super::{
+    super::session::housekeeping,
     IntentState,
     change::{self, Wanted, Way},
     store::{self, Attempt, DisconnectOrder, Intent},
@@ -63,6 +74,8 @@ pub struct Executor {
     pub clock: Clock,
     /// Source address towards a router that was not heard since the start; unspecified lets the kernel choose.
     pub source: IpAddr,
+    /// Whether the live table has what the database and the journal hold: until then nobody is taken for offline.
+    pub restored: Arc<AtomicBool>,
 }
 
 /// What is being worked on.
@@ -181,8 +194,7 @@ impl Executor {
             if !self.directory.ready() {
                 return Ok(false);
             }
-            self.note(intent, IntentState::Offline, None, "the subscriber is gone", None).await?;
-            return Ok(true);
+            return self.note_offline(intent, "the subscriber is gone").await.map(|()| true);
         };
         let view = subscriber.view();
         if i64::from(view.overlay_generation()) != intent.generation {
@@ -195,12 +207,14 @@ impl Executor {
             .filter(|session| session.overlay_generation.map(i64::from) != Some(intent.generation))
             .collect();
         if stale.is_empty() {
-            let (state, outcome) = match observed {
-                Some(_) => (IntentState::Verified, "seen in the session's Class"),
-                None => (IntentState::Offline, "nobody is online"),
+            let noted = match observed {
+                Some(_) => {
+                    let outcome = "seen in the session's Class";
+                    self.note(intent, IntentState::Verified, None, outcome, observed).await
+                }
+                None => self.note_offline(intent, "nobody is online").await,
             };
-            self.note(intent, state, None, outcome, observed).await?;
-            return Ok(true);
+            return noted.map(|()| true);
         }
         let (Some(plan), Some(tenant)) =
             (self.directory.plan(view.plan()), self.directory.tenant(intent.tenant_id))
@@ -215,7 +229,11 @@ impl Executor {
             // The parity of a generation is its state.
             let accepted = session.overlay_generation.map(|generation| generation % 2 == 1);
             let way = change::way(&wanted, accepted, router.change_way);
-            deliveries.push(Delivery::new(session, router, way, self.source));
+            let delivery = Delivery::new(session, router, way, self.source);
+            deliveries.push(match is_unanswered(intent) {
+                true => delivery.or_disconnect(self.live.find_router(session.router), now.wall),
+                false => delivery,
+            });
         }
         deliveries.retain(|delivery| delivery.way != Way::Nothing);
         if deliveries.is_empty() {
@@ -227,7 +245,10 @@ impl Executor {
         let way = if first { "coa" } else { "disconnect" };
         let courier = Courier { sender: self.sender.clone() };
         // Sent before it is noted: a crash in between sends it twice, which does no harm.
-        let pending: Vec<_> = deliveries.into_iter().map(|delivery| courier.send(delivery)).collect();
+        let pending: Vec<_> = deliveries
+            .into_iter()
+            .map(|delivery| (delivery.session().clone(), courier.send(delivery)))
+            .collect();
         if intent.attempts == 0 {
             let waited = self.clock.wall().since(intent.wanted_at);
             histogram!("rrnetd_isolir_request_seconds").record(waited.as_secs_f64());
@@ -248,8 +269,12 @@ impl Executor {
         tx.commit().await?;
         tasks.spawn(async move {
             let mut results = Vec::new();
-            for delivery in pending {
-                results.push(delivery.await);
+            for (session, delivery) in pending {
+                let result = delivery.await;
+                if matches!(result, send::Result::Gone(_)) && !executor.close_gone(&session).await {
+                    return Some(intent);
+                }
+                results.push(result);
             }
             executor.conclude(&intent, &results).await;
             Some(intent)
@@ -270,7 +295,7 @@ impl Executor {
                 (IntentState::Unreachable, Some(backoff(attempts, 15)), text.clone())
             }
             Some(R::Refused(text)) => (IntentState::Refused, Some(backoff(attempts, 300)), text.clone()),
-            Some(R::Disconnected(text)) => {
+            Some(R::Disconnected(text) | R::Gone(text)) => {
                 (IntentState::Disconnected, Some(backoff(attempts, 60)), text.clone())
             }
             Some(R::Changed(text)) => (IntentState::Acknowledged, None, text.clone()),
@@ -284,6 +309,38 @@ impl Executor {
         if let Err(error) = self.note(intent, state, wait, &outcome, None).await {
             // The lease runs out, and the attempt is made again.
             tracing::warn!(error = &error as &dyn std::error::Error, "an isolir outcome could not be noted");
+        }
+    }
+
+    /// Whether what is not in memory is not there at all.
+    fn is_complete(&self) -> bool {
+        self.directory.ready() && self.restored.load(Ordering::Acquire)
+    }
+
+    /// Notes that nobody is online; while that is not known yet, that it is looked at again.
+    async fn note_offline(&self, intent: &Intent, outcome: &str) -> db::Result<()> {
+        if self.is_complete() {
+            return self.note(intent, IntentState::Offline, None, outcome, None).await;
+        }
+        self.note(intent, IntentState::Pending, Some(TICK), "open sessions are not restored yet", None).await
+    }
+
+    /// Ends a session that its router knows no more. False when it cannot be stored: the lease runs out, and the router is asked
+    /// again.
+    async fn close_gone(&self, session: &LiveSession) -> bool {
+        match housekeeping::close_gone(&self.db, &self.live, &self.clock, session).await {
+            Ok(()) => {
+                counter!("rrnetd_isolir_gone_sessions_total").increment(1);
+                true
+            }
+            Err(error) => {
+                counter!("rrnetd_isolir_failures_total").increment(1);
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a session that its router knows no more could not be closed"
+                );
+                false
+            }
         }
     }
 
@@ -318,8 +375,17 @@ impl Executor {
         let now = self.clock.now();
         let session = self.live.find(now, order.tenant_id, order.session_id);
         let router = self.directory.router(order.router_id);
-        let (Some(session), Some(router)) = (session, router) else {
-            return self.conclude_order(&order, "done", None, "the session is over").await;
+        let (session, router) = match (session, router) {
+            (Some(session), Some(router)) => (session, router),
+            (None, _) if self.is_complete() => {
+                return self.conclude_order(&order, "done", None, "the session is over").await;
+            }
+            // A live session's router is in the directory, or about to be.
+            (None, _) | (Some(_), None) => {
+                let mut tx = self.db.begin().await?;
+                store::postpone_order(&mut tx, &order, now.wall.saturating_add(TICK)).await?;
+                return tx.commit().await;
+            }
         };
         let courier = Courier { sender: self.sender.clone() };
         let pending = courier.send(Delivery::new(&session, router, Way::Disconnect, self.source));
@@ -329,8 +395,14 @@ impl Executor {
         tx.commit().await?;
         let executor = self.clone();
         tasks.spawn(async move {
-            let (state, outcome) = match pending.await {
-                send::Result::Disconnected(text) | send::Result::Changed(text) => ("done", text),
+            let result = pending.await;
+            if matches!(result, send::Result::Gone(_)) && !executor.close_gone(&session).await {
+                return None;
+            }
+            let (state, outcome) = match result {
+                send::Result::Disconnected(text) | send::Result::Gone(text) | send::Result::Changed(text) => {
+                    ("done", text)
+                }
                 send::Result::Unreachable(text) => ("unreachable", text),
                 send::Result::Refused(text) => ("refused", text),
                 send::Result::Superseded => return None,
@@ -448,6 +520,12 @@ impl Reconciler {
     }
 }
 
+/// Whether the last attempt was a CoA without an answer: when another one is and the router is heard meanwhile, it does not take
+/// CoA, and is asked for a Disconnect.
+fn is_unanswered(intent: &Intent) -> bool {
+    intent.state == IntentState::Unreachable && intent.way.as_deref() == Some("coa")
+}
+
 fn key(intent: &Intent) -> (TenantId, SubscriberId, i64) {
     (intent.tenant_id, intent.subscriber_id, intent.generation)
 }
@@ -461,16 +539,4 @@ fn start() -> (TenantId, SubscriberId) {
 fn backoff(attempts: i64, most: u64) -> Duration {
     let doubled = 1_u64 << u32::try_from(attempts.clamp(1, 12) - 1).unwrap_or(0);
     Duration::from_secs(doubled.min(most))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn attempts_space_out_up_to_a_limit() {
-        let waits: Vec<u64> = (1..=8).map(|attempts| backoff(attempts, 15).as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 15, 15, 15, 15]);
-        assert_eq!(backoff(i64::MAX, 300).as_secs(), 300);
-    }
 }

@@ -297,6 +297,16 @@ pub(super) async fn due_orders(conn: &mut Conn, now: Timestamp, limit: i64) -> R
     .await
 }
 
+/// Has an order looked at again at `at`: nothing was sent.
+pub(super) async fn postpone_order(conn: &mut Conn, order: &DisconnectOrder, at: Timestamp) -> Result<()> {
+    conn.query("UPDATE disconnect_order SET next_attempt_at = $3 WHERE tenant_id = $1 AND session_id = $2")
+        .bind(order.tenant_id)
+        .bind(order.session_id)
+        .bind(at)
+        .execute_one()
+        .await
+}
+
 /// Notes what an attempt at an order came to.
 pub(super) async fn order_attempted(
     conn: &mut Conn,

@@ -262,6 +262,8 @@ async fn orders_are_put_up_once_and_removed_when_done(db: TestDb) {
     let again = store::due_orders(&mut tx, later, 10).await.unwrap();
     assert_eq!(again[0].attempts, 1);
     assert_eq!(store::remove_done_orders(&mut tx, later).await.unwrap(), 0);
+    store::postpone_order(&mut tx, &again[0], NOW).await.unwrap();
+    assert_eq!(store::due_orders(&mut tx, NOW, 10).await.unwrap(), again, "nothing was sent");
     store::order_attempted(&mut tx, &again[0], "done", None, "Disconnect-ACK").await.unwrap();
     assert_eq!(store::remove_done_orders(&mut tx, NOW).await.unwrap(), 0, "it is shown for a while");
     assert_eq!(store::remove_done_orders(&mut tx, later).await.unwrap(), 1);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aaa::{
     directory::Directory,
     live::{
-        ClosedSession, EndCause, Live, Restored,
+        ClosedSession, EndCause, Live, LiveSession, Restored,
         limits::{MISSED_INTERIMS, PATIENCE_WITHOUT_INTERIMS, SILENCE_SLACK},
     },
 };
@@ -54,6 +54,20 @@ pub async fn close(db: &Db, closed: &mut Vec<ClosedSession>, now: Timestamp) -> 
     ended.sort_unstable_by_key(|ended| (ended.began, ended.id));
     presume_ended(db, &ended).await?;
     closed.retain(|closed| awaits_restart(closed, now));
+    Ok(())
+}
+
+/// Ends a session of which its router says that it knows it no more, as of its last word: in the database, then in the live
+/// table, so that what is over stays so after a restart. One of which something came meanwhile lives on in both; a newer packet
+/// opens it again.
+///
+/// # Errors
+/// When the database cannot be written; the session is online as before.
+pub async fn close_gone(db: &Db, live: &Live, clock: &Clock, session: &LiveSession) -> db::Result<()> {
+    let began = (session.started.saturating_sub(START_MARGIN), session.started.saturating_add(START_MARGIN));
+    let ended = Ended { id: session.id, began, at: session.updated, cause: EndCause::Silent };
+    presume_ended(db, &[ended]).await?;
+    live.presume_gone(clock.now(), session);
     Ok(())
 }
 

@@ -110,3 +110,25 @@ fn a_new_boot_counter_of_routeros_ends_the_sessions_before() {
     assert_eq!(live.started, at(600));
     assert_eq!(sweep(&bench.live, 601).len(), 2);
 }
+
+#[test]
+fn a_session_that_its_router_knows_no_more_is_over_and_comes_back() {
+    // RFC 5176 §3.5: 503, Session-Context-Not-Found.
+    let bench = Bench::new();
+    bench.apply(0, &with_cookie(1, event(Status::Start, 0, None)));
+    let [asked] = bench.live.of_subscriber(now(1), subscriber(1)).try_into().unwrap();
+    bench.apply(300, &with_cookie(1, event(Status::Interim, 300, Some(300))));
+    assert!(!bench.live.presume_gone(now(301), &asked), "something of it came since it was asked for");
+    assert_eq!(bench.online(301), 1);
+    let [asked] = bench.live.of_subscriber(now(301), subscriber(1)).try_into().unwrap();
+    assert!(bench.live.presume_gone(now(302), &asked));
+    assert!(!bench.live.presume_gone(now(302), &asked), "once");
+    assert_eq!((bench.online(302), bench.live.stats().open), (0, 0));
+
+    let late = with_cookie(1, event(Status::Interim, 300, Some(300)));
+    assert_eq!(bench.apply(303, &late), Applied::Late, "sent again");
+    let again = with_cookie(1, event(Status::Interim, 600, Some(600)));
+    assert_eq!(bench.apply(600, &again), Applied::Opened, "the router was wrong");
+    let [live] = bench.live.of_subscriber(now(600), subscriber(1)).try_into().unwrap();
+    assert_eq!((live.id, live.started), (session(1), at(0)));
+}

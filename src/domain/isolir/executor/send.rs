@@ -7,9 +7,10 @@ use std::{
 
 use aaa::{
     directory::entry::Router,
-    live::LiveSession,
+    live::{LiveSession, RouterState},
     net::dynauth::{Ended, Order, Sender},
 };
+use base::Timestamp;
 use radius::dynauth::{Action, Kind, Outcome};
 use tokio::sync::oneshot;
 
@@ -23,6 +24,8 @@ pub(super) struct Delivery {
     router: Arc<Router>,
     remote: SocketAddr,
     local: IpAddr,
+    /// What is observed of the router, and since when an unanswered CoA shows that it takes none.
+    observed: Option<(Arc<RouterState>, Timestamp)>,
 }
 
 impl Delivery {
@@ -40,7 +43,22 @@ impl Delivery {
             remote: SocketAddr::new(address, router.dynauth_port),
             local: heard.map_or(source, |path| path.local),
             router,
+            observed: None,
         }
+    }
+
+    /// Goes on to Disconnect also where CoA stays without an answer although the router is heard after `since`.
+    pub(super) fn or_disconnect(self, router: Option<Arc<RouterState>>, since: Timestamp) -> Self {
+        Self { observed: router.map(|router| (router, since)), ..self }
+    }
+
+    /// Whom it is about, as it was when it was made.
+    pub(super) const fn session(&self) -> &LiveSession {
+        &self.session
+    }
+
+    fn is_heard(&self) -> bool {
+        self.observed.as_ref().is_some_and(|(router, since)| router.view().last_seen > Some(*since))
     }
 }
 
@@ -49,8 +67,10 @@ impl Delivery {
 pub(super) enum Result {
     /// The router took the change.
     Changed(String),
-    /// The router ended the session, or knows it no more.
+    /// The router ended the session.
     Disconnected(String),
+    /// The router knows the session no more.
+    Gone(String),
     /// The router refuses.
     Refused(String),
     /// The router is silent.
@@ -65,7 +85,7 @@ impl Result {
         match self {
             Self::Superseded => 0,
             Self::Changed(_) => 1,
-            Self::Disconnected(_) => 2,
+            Self::Disconnected(_) | Self::Gone(_) => 2,
             Self::Refused(_) => 3,
             Self::Unreachable(_) => 4,
         }
@@ -93,6 +113,8 @@ impl Courier {
     async fn follow(self, delivery: Delivery, kind: Kind, first: oneshot::Receiver<Ended>) -> Result {
         let mut kind = kind;
         let mut names_router = true;
+        // What went before, where the router does not take CoA.
+        let mut before = "";
         let mut ended = first.await;
         // CoA with and without the router's own names, Disconnect likewise: no more than four requests.
         loop {
@@ -108,7 +130,10 @@ impl Courier {
             let name = if kind == Kind::Coa { "CoA" } else { "Disconnect" };
             match outcome {
                 Outcome::Ack if kind == Kind::Coa => return Result::Changed("CoA-ACK".to_owned()),
-                Outcome::Ack => return Result::Disconnected("Disconnect-ACK".to_owned()),
+                Outcome::Ack => return Result::Disconnected(format!("{before}Disconnect-ACK")),
+                Outcome::TimedOut if kind == Kind::Coa && delivery.is_heard() => {
+                    (kind, names_router, before) = (Kind::Disconnect, true, "no answer to CoA; ");
+                }
                 Outcome::TimedOut => {
                     return Result::Unreachable(format!(
                         "no answer from {}: is `/radius incoming` on, its port right, and the secret the same?",
@@ -117,11 +142,11 @@ impl Courier {
                 }
                 Outcome::Nak(cause) => {
                     let text = match cause {
-                        Some(cause) => format!("{name}-NAK, Error-Cause {}", cause.0),
-                        None => format!("{name}-NAK"),
+                        Some(cause) => format!("{before}{name}-NAK, Error-Cause {}", cause.0),
+                        None => format!("{before}{name}-NAK"),
                     };
                     match Action::of(cause) {
-                        Action::CloseSession => return Result::Disconnected(text),
+                        Action::CloseSession => return Result::Gone(text),
                         Action::DropNasIdentification if names_router => names_router = false,
                         Action::RetryLater => return Result::Refused(text),
                         _ if kind == Kind::Coa => (kind, names_router) = (Kind::Disconnect, true),

@@ -11,6 +11,7 @@ foundation::battery! {
     late_word_from_before_a_restart_opens_nothing,
     a_restart_with_thousands_of_sessions_is_closed_in_steps,
     what_the_live_table_gave_up_is_closed,
+    what_its_router_knows_no_more_is_over_and_stays_so,
     what_a_restart_ended_waits_for_the_restart,
     rows_that_nobody_has_any_more_are_closed,
     the_live_table_is_put_back_after_a_start,
@@ -115,6 +116,32 @@ async fn what_the_live_table_gave_up_is_closed(db: TestDb) {
     // It was not silent after all.
     world.take(&[packet(INTERIM, 1_500, Some(1_500))]).await;
     assert_eq!(world.sessions(1).await.iter().filter(|row| row.end.is_none()).count(), 2);
+}
+
+/// RFC 5176 §3.5, Error-Cause 503; radius.md, behaviour 54.
+async fn what_its_router_knows_no_more_is_over_and_stays_so(db: TestDb) {
+    let world = World::new(db).await;
+    world.take(&[packet(START, 0, None), packet(INTERIM, 300, Some(300))]).await;
+    let (clock, _) = Clock::mock(at(400));
+    let restored = async || {
+        let live = Live::new([9; 16]);
+        housekeeping::restore_live(&world.db, &live, &world.drain.directory, &clock).await.unwrap();
+        live
+    };
+    let live = restored().await;
+    let [asked] = live.of_subscriber(clock.now(), subscriber(1)).try_into().unwrap();
+    for _ in 0..2 {
+        housekeeping::close_gone(&world.db, &live, &clock, &asked).await.unwrap();
+        assert_eq!(live.of_subscriber(clock.now(), subscriber(1)), []);
+        assert_eq!(world.only().await.end, Some((at(300), EndCause::Silent)));
+        assert_eq!(restored().await.stats().open, 0, "a restart brings no ghost back");
+    }
+    // The router was wrong; and what came since it was asked shows the same.
+    world.take(&[packet(INTERIM, 600, Some(600))]).await;
+    assert_eq!(world.only().await.end, None);
+    let live = restored().await;
+    housekeeping::close_gone(&world.db, &live, &clock, &asked).await.unwrap();
+    assert_eq!((world.only().await.end, live.stats().open), (None, 1));
 }
 
 /// The live table knows of a restart before the database does: naming each of a hundred thousand sessions would take long.
