@@ -55,8 +55,18 @@ fn coa_suffices(wanted: &Wanted<'_>, accepted: bool) -> bool {
     // A filter or a group walls the session by itself; without either, the wall is the address list or the pool.
     let walls_by_coa = profile.filter.is_some() || profile.group.is_some();
     let walls_by_login = profile.pool.is_some() || profile.address_list.is_some();
+    // What an isolated Accept leaves out, and a CoA can neither bring nor take away.
+    let nothing_left_out = subscriber.attributes().is_empty()
+        && plan.attributes.is_empty()
+        && subscriber.routes().next().is_none()
+        && subscriber.ipv6_prefix().is_none()
+        && subscriber.delegated_ipv6_prefix().is_none()
+        && plan.ipv6_pool.is_none()
+        && plan.delegated_ipv6_pool.is_none();
     if *isolated {
-        return !walls_by_login || (walls_by_coa && profile.pool.is_none());
+        // A session that was accepted free has its routes and IPv6 until it ends: they lead around a wall that a CoA builds.
+        return (accepted || nothing_left_out)
+            && (!walls_by_login || (walls_by_coa && profile.pool.is_none()));
     }
     // What the profile had set must have a value to go back to: CoA can set, not take away.
     let goes_back = (profile.rate_limit.is_none() || plan.rate_limit.is_some())
@@ -67,15 +77,7 @@ fn coa_suffices(wanted: &Wanted<'_>, accepted: bool) -> bool {
         return goes_back;
     }
     // Accepted isolated: everything that only a login brings must be the same either way.
-    let same_at_login = !walls_by_login
-        && subscriber.attributes().is_empty()
-        && plan.attributes.is_empty()
-        && subscriber.routes().next().is_none()
-        && subscriber.ipv6_prefix().is_none()
-        && subscriber.delegated_ipv6_prefix().is_none()
-        && plan.ipv6_pool.is_none()
-        && plan.delegated_ipv6_pool.is_none();
-    goes_back && same_at_login
+    goes_back && !walls_by_login && nothing_left_out
 }
 
 /// The attributes of the wanted state that RouterOS takes by CoA.
@@ -134,7 +136,11 @@ mod tests {
     }
 
     fn subscriber(plan: &Plan) -> SubscriberHandle {
-        SubscriberHandle::pack(&entry::Subscriber {
+        SubscriberHandle::pack(&entry_of(plan)).unwrap()
+    }
+
+    fn entry_of(plan: &Plan) -> entry::Subscriber {
+        entry::Subscriber {
             id: SubscriberId::generate(NOW),
             tenant: plan.tenant,
             plan: plan.id,
@@ -153,8 +159,7 @@ mod tests {
             routes: Box::default(),
             simultaneous: None,
             attributes: Box::default(),
-        })
-        .unwrap()
+        }
     }
 
     fn judge(profile: &IsolirProfile, plan: &Plan, isolated: bool, accepted: Option<bool>) -> Way {
@@ -197,6 +202,26 @@ mod tests {
         let plan = Plan { ipv6_pool: Some("v6".into()), ..plan() };
         assert_eq!(judge(&profile, &plan, false, Some(true)), Way::Disconnect);
         assert!(matches!(judge(&profile, &plan, false, Some(false)), Way::Coa(_)));
+        // The other way it leads around the wall, unless the session never had it.
+        assert_eq!(judge(&profile, &plan, true, Some(false)), Way::Disconnect);
+        assert!(matches!(judge(&profile, &plan, true, Some(true)), Way::Coa(_)));
+    }
+
+    #[test]
+    fn what_the_subscriber_alone_has_is_taken_away_by_a_redial() {
+        let profile = IsolirProfile { filter: Some("isolir".into()), ..IsolirProfile::default() };
+        let plan = Plan { filter: Some("usual".into()), ..plan() };
+        let judge = |change: &dyn Fn(&mut entry::Subscriber)| {
+            let mut subscriber = entry_of(&plan);
+            change(&mut subscriber);
+            let subscriber = SubscriberHandle::pack(&subscriber).unwrap();
+            let wanted =
+                Wanted { isolated: true, subscriber: subscriber.view(), plan: &plan, profile: &profile };
+            way(&wanted, Some(false), ChangeWay::CoaThenDisconnect)
+        };
+        assert!(matches!(judge(&|_| {}), Way::Coa(_)));
+        assert_eq!(judge(&|one| one.routes = ["192.0.2.0/29".into()].into()), Way::Disconnect);
+        assert_eq!(judge(&|one| one.attributes = [62, 6, 0, 0, 0, 3].into()), Way::Disconnect);
     }
 
     #[test]

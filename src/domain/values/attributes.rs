@@ -41,6 +41,19 @@ const RESERVED: [(&[u32], &str); 25] = [
     (&[26, 311, 17], "belongs to the exchange itself"),
 ];
 
+/// What may be set by hand and is never kept under isolation, by number: routes and IPv6 lead around the wall, as the fields
+/// do that an isolated Accept leaves out (RFC 2865 §5.9, RFC 3162, RFC 5969, RFC 6911).
+const NEVER_KEPT: [(u32, &str); 8] = [
+    (9, "Framed-IP-Netmask"),
+    (98, "Login-IPv6-Host"),
+    (99, "Framed-IPv6-Route"),
+    (168, "Framed-IPv6-Address"),
+    (170, "Route-IPv6-Information"),
+    (171, "Delegated-IPv6-Prefix-Pool"),
+    (172, "Stateful-IPv6-Address-Pool"),
+    (173, "IPv6-6rd-Configuration"),
+];
+
 /// One attribute as the operator wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AttributeText {
@@ -108,7 +121,8 @@ fn one(dictionary: &Dictionary, text: &AttributeText) -> Result<Vec<u8>, String>
     }
 }
 
-/// An attribute as (vendor, type), vendor 0 being the standard space; `None` for those that stand deeper or are reserved.
+/// An attribute to be kept under isolation as (vendor, type), vendor 0 being the standard space; `None` for those that stand
+/// deeper, are reserved, or would lead around the wall.
 #[must_use]
 pub fn key(number: Number) -> Option<(u32, u8)> {
     if RESERVED.iter().any(|(reserved, _)| number.path() == *reserved) {
@@ -116,6 +130,7 @@ pub fn key(number: Number) -> Option<(u32, u8)> {
     }
     match *number.path() {
         [26] => None,
+        [kind] if NEVER_KEPT.iter().any(|(never, _)| *never == kind) => None,
         [kind] => Some((0, u8::try_from(kind).ok()?)),
         [26, vendor, kind] => Some((vendor, u8::try_from(kind).ok()?)),
         _ => None,
@@ -158,6 +173,21 @@ mod tests {
         }
         assert!(compose("Nonsense-Attribute", "1").unwrap_err().contains("Nonsense-Attribute"));
         assert!(compose("Port-Limit", "many").is_err());
+    }
+
+    #[test]
+    fn what_leads_around_the_wall_is_set_by_hand_and_never_kept() {
+        let dictionary = radius::dictionary::builtin::dictionary().unwrap();
+        for (number, name) in NEVER_KEPT {
+            let known = dictionary.find_name(name).unwrap();
+            assert_eq!(known.number.path(), [number], "{name}");
+            assert_eq!(key(known.number), None, "{name}");
+        }
+        for name in ["Framed-Route", "Framed-IPv6-Prefix", "Framed-IPv6-Pool", "Delegated-IPv6-Prefix"] {
+            assert_eq!(key(dictionary.find_name(name).unwrap().number), None, "{name}");
+        }
+        assert!(compose("Framed-IPv6-Address", "2001:db8::1").is_ok());
+        assert_eq!(key(dictionary.find_name("Port-Limit").unwrap().number), Some((0, 62)));
     }
 
     #[test]
