@@ -174,7 +174,13 @@ impl RouterState {
         }
     }
 
-    /// Notes a packet from its address that its secret does not verify.
+    /// Whether it has sent an Access-Request with Message-Authenticator since the daemon's start.
+    #[must_use]
+    pub fn signs_requests(&self) -> bool {
+        self.signs_requests.load(Ordering::Relaxed)
+    }
+
+    /// Notes a packet from its address that its secret does not verify, nor that of another router there.
     pub fn forged(&self) {
         self.forged_packets.fetch_add(1, Ordering::Relaxed);
     }

@@ -151,6 +151,8 @@ fn sender_of<'s>(
             Err(error) => return Err(reason(error)),
         }
     }
+    // Nobody's secret verifies it: whosever it is, it shows there.
+    senders.iter().for_each(|sender| sender.state.forged());
     Err(refusal)
 }
 
@@ -161,7 +163,12 @@ fn sole_unsigned(senders: &[Arc<Sender>]) -> Result<&Arc<Sender>, DropReason> {
         .filter(|sender| sender.router.message_authenticator == MessageAuthenticatorPolicy::Off);
     match (unsigned.next(), unsigned.next()) {
         (Some(sender), None) => Ok(sender),
-        _ => Err(DropReason::AmbiguousRouter),
+        // It shows at each that may have sent it: those that are not known to sign.
+        _ => {
+            let suspects = senders.iter().filter(|sender| !sender.state.signs_requests());
+            suspects.for_each(|sender| sender.state.message_authenticator(false));
+            Err(DropReason::AmbiguousRouter)
+        }
     }
 }
 

@@ -69,9 +69,11 @@ struct SeenRouter {
     /// Whether any of its requests carried a Message-Authenticator; null while none came. A router that never sends one
     /// is open to forgery.
     signs_requests: Option<bool>,
-    /// Its requests without one since the daemon's start.
+    /// Its requests without one since the daemon's start. Where routers share an address, nobody knows whose an unsigned one is:
+    /// it counts for each of them that has not signed one.
     unsigned_requests: u64,
-    /// Packets from its address since the daemon's start that its secret does not verify: most likely it has another one.
+    /// Packets from its address since the daemon's start that its secret does not verify, nor that of another router there: most
+    /// likely it has another one.
     forged_packets: u64,
 }
 

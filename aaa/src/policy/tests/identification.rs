@@ -114,6 +114,12 @@ fn routers_behind_one_address_are_told_apart_by_their_secrets() {
     assert!(matches!(got, Got::Recorded(Kind::ACCOUNTING, ..)), "{got:?}");
     start[4] ^= 1;
     assert_eq!(dropped(world.send(Port::Accounting, &start)), DropReason::AuthenticatorInvalid);
+    let seen = |number| {
+        let view = world.live.find_router(RouterId::from_bytes(octets(3, number))).unwrap().view();
+        (view.signs_requests, view.unsigned_requests, view.forged_packets)
+    };
+    assert_eq!(seen(1), (true, 0, 2), "it signs: the unsigned one is not its own");
+    assert_eq!(seen(2), (false, 1, 2), "an operator sees at whose address something is wrong");
 }
 
 #[test]
