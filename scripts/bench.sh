@@ -302,7 +302,7 @@ if [[ $smoke ]]; then
     fi
     # In the profile and with the features of the tests, whatever the programs have: then nothing but the benches is built.
     if [[ $build && $postgres_pid ]]; then
-        for subject in event job; do
+        for subject in event job codec; do
             say "the bench of ${subject}s"
             cargo bench --quiet --locked --profile dev --workspace --bench "$subject" -- --smoke >"$folder/$subject.log" ||
                 die "the bench of ${subject}s fails"
